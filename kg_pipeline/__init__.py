@@ -1,0 +1,1 @@
+"""Link the passages and concepts of a knowledge base to the pictures that show them."""

@@ -1,0 +1,258 @@
+"""Settings of the process (environment) and of the collections (collections.yaml), validated."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_HOME = Path(".kg-pipeline")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class ConfigError(Exception):
+    """A configuration is not valid; the message names file, line, key and what is allowed."""
+
+
+def _name(value: str) -> str:
+    # A collection's name is a file name and a Dagster partition key, where ".." and "..." mean something else.
+    if not NAME.fullmatch(value) or ".." in value:
+        raise ValueError("1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit, without '..'")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+
+
+class Settings(BaseSettings):
+    """What the environment says. Secrets stand nowhere else."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
+
+    home: Path = Field(DEFAULT_HOME, validation_alias="KG_PIPELINE_HOME")
+    config: Path | None = Field(None, validation_alias="KG_PIPELINE_CONFIG")
+    neo4j_uri: str | None = Field(None, validation_alias="NEO4J_URI")
+    neo4j_username: str = Field("neo4j", validation_alias="NEO4J_USERNAME")
+    neo4j_password: SecretStr = Field(SecretStr(""), validation_alias="NEO4J_PASSWORD")
+    neo4j_database: str | None = Field(None, validation_alias="NEO4J_DATABASE")
+
+    @model_validator(mode="after")
+    def _absolute(self) -> Self:
+        self.home = self.home.expanduser().absolute()
+        return self
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _resolved(path: Path, info: ValidationInfo) -> Path:
+    base: Path = (info.context or {}).get("base", Path.cwd())
+    return (base / path.expanduser()).absolute()
+
+
+FilePath = Annotated[Path, AfterValidator(_resolved)]
+"""A path; relative ones are relative to the configuration file."""
+
+
+class DocumentRoot(_Section):
+    """A folder of documents."""
+
+    root: FilePath
+    name: Name | None = Field(None, description="put before the paths of this root; only one root may be without")
+    include: tuple[str, ...] = Field(("**",), description="patterns as in .gitignore, relative to the root")
+    exclude: tuple[str, ...] = Field((), description="patterns as in .gitignore; they win over include")
+    site_roots: dict[str, str] = Field(
+        default_factory=dict,
+        description="prefix of a site-absolute link: folder it stands for, absolute or relative to the root",
+    )
+
+
+class ImageInventory(_Section):
+    """A place where images are: exactly one of folder, archive, manifest."""
+
+    folder: FilePath | None = None
+    archive: FilePath | None = Field(None, description=".zip, .tar, .tar.gz, .tgz")
+    manifest: FilePath | None = Field(None, description=".csv or .parquet with a column `path`")
+    name: Name | None = Field(None, description="put before the paths; the file's or folder's name by default")
+    include: tuple[str, ...] = ("**",)
+    exclude: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if sum(place is not None for place in (self.folder, self.archive, self.manifest)) != 1:
+            raise ValueError("give exactly one of folder, archive, manifest")
+        return self
+
+    @property
+    def location(self) -> Path:
+        """The folder or file."""
+        location = self.folder or self.archive or self.manifest
+        assert location is not None
+        return location
+
+    @property
+    def prefix(self) -> str:
+        """What the paths of its images begin with."""
+        return self.name or self.location.name
+
+
+class ConceptSources(_Section):
+    """Where concepts come from."""
+
+    glossary: FilePath | None = Field(None, description="CSV with columns name, aliases (separated by |), description")
+    heading_levels: tuple[Annotated[int, Field(ge=1, le=6)], ...] = Field(
+        (), description="headings of these levels are concepts"
+    )
+
+
+class Limits(_Section):
+    """Guards against input that would eat the machine."""
+
+    document_bytes: int = Field(50_000_000, gt=0, description="larger documents are skipped")
+    image_bytes: int = Field(100_000_000, gt=0, description="larger images are skipped")
+    image_pixels: int = Field(100_000_000, gt=0, description="images of more pixels are skipped, undecoded")
+    archive_members: int = Field(200_000, gt=0, description="an archive with more members is not read")
+    archive_bytes: int = Field(20_000_000_000, gt=0, description="unpacked size beyond which an archive is not read")
+    archive_ratio: int = Field(200, gt=0, description="members packed tighter than this are skipped")
+
+
+class Scoring(_Section):
+    """How pairs are chosen and scored."""
+
+    reranker: Literal["auto", "none", "qwen-vl", "remote"] = "auto"
+    checkpoint: str | None = Field(None, description="folder or hub id of the reranker's weights")
+    ocr: bool = Field(True, description="read the text in images")
+    proposals: int = Field(200, ge=1, le=10_000, description="texts that blocking proposes per image")
+    candidates: int = Field(50, ge=1, le=1_000, description="texts per image that the evidence model keeps")
+    images_per_text: int = Field(50, ge=1, le=1_000, description="images per text that always keep their pair")
+    max_new_pairs: int | None = Field(None, ge=0, description="stop before scoring more new pairs than this")
+
+
+class KeptRule(_Section):
+    """Which pairs become edges."""
+
+    min_confidence: float = Field(0.5, ge=0, le=1)
+    max_rank: int = Field(3, ge=1)
+
+
+class Collection(_Section):
+    """One body of knowledge: partition, unit of backfill and scope of every delete."""
+
+    name: Name
+    documents: tuple[DocumentRoot, ...] = Field(min_length=1)
+    images: tuple[ImageInventory, ...] = ()
+    concepts: ConceptSources = ConceptSources()
+    scoring: Scoring = Scoring()
+    kept: KeptRule = KeptRule()
+    limits: Limits = Limits()
+    hide_references: FilePath | None = Field(
+        None, description="CSV with columns document,image: references to leave out, to measure; never synced"
+    )
+
+    @field_validator("documents")
+    @classmethod
+    def _roots_apart(cls, roots: tuple[DocumentRoot, ...]) -> tuple[DocumentRoot, ...]:
+        names = [root.name for root in roots]
+        if len(set(names)) < len(names):
+            raise ValueError("every documents root but one needs a `name`, and no two the same")
+        return roots
+
+    @model_validator(mode="after")
+    def _inventories_apart(self) -> Self:
+        prefixes = [inventory.prefix for inventory in self.images]
+        prefixes += [root.name for root in self.documents if root.name]
+        doubled = sorted({prefix for prefix in prefixes if prefixes.count(prefix) > 1})
+        if doubled:
+            raise ValueError(f"two places are called {', '.join(doubled)}: give each inventory a `name` of its own")
+        return self
+
+
+class _File(_Section):
+    collections: dict[Name, dict[str, Any]] = Field(min_length=1)
+
+
+def load_collections(path: Path) -> dict[str, Collection]:
+    """The collections of a collections.yaml, by name. Raises ConfigError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}, line 1: expected a mapping with the key `collections`")
+    context = {"base": path.absolute().parent}
+    try:
+        file = _File.model_validate(data, context=context)
+    except ValidationError as error:
+        raise ConfigError(_explain(path, tree, error, ())) from error
+    collections = {}
+    for name, section in file.collections.items():
+        try:
+            collections[name] = Collection.model_validate({"name": name, **section}, context=context)
+        except ValidationError as error:
+            raise ConfigError(_explain(path, tree, error, ("collections", name))) from error
+    return collections
+
+
+def dump_collection(collection: Collection) -> str:
+    """The text of a collections.yaml that holds just this collection, with absolute paths."""
+    section = collection.model_dump(mode="json", exclude={"name"}, exclude_defaults=True)
+    return yaml.safe_dump({"collections": {collection.name: section}}, allow_unicode=True, sort_keys=True)
+
+
+def _explain(path: Path, tree: yaml.Node | None, error: ValidationError, prefix: tuple[str, ...]) -> str:
+    lines = []
+    for problem in error.errors():
+        where = (*prefix, *problem["loc"])
+        key = ".".join(str(part) for part in where if part != "[key]")
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = f"unknown key; allowed here: {', '.join(_allowed(where[len(prefix) : -1]))}"
+        lines.append(f"{path}, line {_line_of(tree, where)}: {key}: {message}")
+    return "\n".join(lines)
+
+
+def _allowed(where: tuple[str | int, ...]) -> list[str]:
+    model: type[BaseModel] = Collection
+    for part in where:
+        if isinstance(part, str) and part in model.model_fields:
+            model = _model_in(model.model_fields[part].annotation) or model
+    return sorted(set(model.model_fields) - {"name"} if model is Collection else set(model.model_fields))
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in getattr(annotation, "__args__", ()) if (found := _model_in(part))), None)
+
+
+def _line_of(node: yaml.Node | None, where: tuple[str | int, ...]) -> int:
+    """Line, from 1, of the deepest part of `where` that stands in the file."""
+    line = node.start_mark.line if node else 0
+    for part in where:
+        if isinstance(node, yaml.MappingNode):
+            pair = next((pair for pair in node.value if pair[0].value == part), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line
+    return line + 1

@@ -1,0 +1,5 @@
+"""Where tables and scores are kept on disk: the table store (Parquet) and the score ledger (Delta)."""
+
+from kg_pipeline.storage.table_store import MissingTableError, StorageError, TableStore
+
+__all__ = ["MissingTableError", "StorageError", "TableStore"]

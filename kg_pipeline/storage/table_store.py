@@ -1,0 +1,85 @@
+"""Tables as Parquet files, one per table and collection, replaced atomically."""
+
+import os
+from pathlib import Path
+
+import polars as pl
+
+from kg_pipeline.tables import TABLES, Table, TableError
+
+
+class StorageError(Exception):
+    """A table could not be read or written."""
+
+
+class MissingTableError(StorageError):
+    """A table was never written for this collection."""
+
+
+class TableStore:
+    """`HOME/tables/<table>/<collection>.parquet`."""
+
+    def __init__(self, home: Path) -> None:
+        """`home` is made absolute; nothing is created before the first write."""
+        self.home = home.absolute()
+
+    def path(self, table: str, collection: str) -> Path:
+        """File of a table. Raises StorageError for a name that is no table."""
+        return self.home / "tables" / self._table(table).name / f"{collection}.parquet"
+
+    def exists(self, table: str, collection: str) -> bool:
+        """Whether the table was ever written for this collection."""
+        return self.path(table, collection).exists()
+
+    def scan(self, table: str, collection: str) -> pl.LazyFrame:
+        """The table as a lazy frame. Raises MissingTableError when it was never written."""
+        path = self.path(table, collection)
+        if not path.exists():
+            raise MissingTableError(
+                f"table {table} of collection {collection!r} does not exist at {path}: "
+                "materialize it first (kg-pipeline run)"
+            )
+        return pl.scan_parquet(path, glob=False)
+
+    def read(self, table: str, collection: str) -> pl.DataFrame:
+        """The table, or its empty form when it was never written."""
+        return self.scan(table, collection).collect() if self.exists(table, collection) else TABLES[table].empty()
+
+    def write(self, table: str, collection: str, frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+        """Replace the table and return what was written. Raises TableError, StorageError; never leaves a half file."""
+        rows = self._table(table).conform(frame.lazy().collect())
+        self._check_key(self._table(table), rows)
+        path = self.path(table, collection)
+        beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            rows.write_parquet(beside, compression="zstd", statistics=True, mkdir=False)
+            with beside.open("rb+") as file:
+                os.fsync(file.fileno())
+            beside.replace(path)
+        except OSError as error:
+            raise StorageError(
+                f"cannot write {path}: {error.strerror or error}; check free space and rights of {self.home}"
+            ) from error
+        finally:
+            beside.unlink(missing_ok=True)
+        return rows
+
+    def collections(self, table: str) -> list[str]:
+        """Names of the collections for which `table` was written."""
+        return sorted(path.stem for path in self.path(table, "x").parent.glob("*.parquet"))
+
+    @staticmethod
+    def _table(name: str) -> Table:
+        if name not in TABLES:
+            raise StorageError(f"there is no table {name!r}; tables are: {', '.join(TABLES)}")
+        return TABLES[name]
+
+    @staticmethod
+    def _check_key(table: Table, rows: pl.DataFrame) -> None:
+        if not table.unique:
+            return
+        doubled = rows.filter(pl.struct(table.key).is_duplicated())
+        if len(doubled):
+            first = doubled.select(table.key).row(0)
+            raise TableError(f"table {table.name}: {len(doubled)} rows share a key {table.key}, the first is {first}")

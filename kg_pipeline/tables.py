@@ -1,0 +1,350 @@
+"""The schema of every table: column names, types, nested shapes, a line on each column. Other programs read these."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+TEXT, INT, FLOAT, BOOL = pl.String(), pl.Int64(), pl.Float64(), pl.Boolean()
+TEXTS = pl.List(pl.String())
+TIME = pl.Datetime("us", "UTC")
+
+
+class TableError(ValueError):
+    """A frame does not fit the schema of its table."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, its type and what it holds."""
+
+    name: str
+    dtype: pl.DataType
+    doc: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table. Rows are kept in the order of `key`, rows of equal key in the order they were given."""
+
+    name: str
+    doc: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    unique: bool = True
+    """Whether no two rows share a key."""
+
+    @property
+    def schema(self) -> pl.Schema:
+        """Column name to type, in order."""
+        return pl.Schema({column.name: column.dtype for column in self.columns})
+
+    def empty(self) -> pl.DataFrame:
+        """The table without rows."""
+        return pl.DataFrame(schema=self.schema)
+
+    def rows(self, rows: list[dict[str, object]]) -> pl.DataFrame:
+        """A frame from dictionaries; a missing key is null. Raises TableError for a key that is no column."""
+        unknown = {name for row in rows for name in row} - set(self.schema)
+        if unknown:
+            raise TableError(f"table {self.name}: no such column: {', '.join(sorted(unknown))}")
+        return self.conform(pl.DataFrame(rows, schema=self.schema, strict=False, infer_schema_length=None))
+
+    def conform(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """`frame` with exactly this table's columns and types, sorted by key. Raises TableError."""
+        missing = set(self.schema) - set(frame.columns)
+        extra = set(frame.columns) - set(self.schema)
+        if missing or extra:
+            raise TableError(f"table {self.name}: missing columns {sorted(missing)}, unknown columns {sorted(extra)}")
+        try:
+            typed = frame.select(pl.col(name).cast(dtype) for name, dtype in self.schema.items())
+        except pl.exceptions.PolarsError as error:
+            raise TableError(f"table {self.name}: {error}") from error
+        return typed.sort(self.key, nulls_last=True, maintain_order=True)
+
+
+def _columns(**columns: tuple[pl.DataType, str]) -> tuple[Column, ...]:
+    return tuple(Column(name, dtype, doc) for name, (dtype, doc) in columns.items())
+
+
+# What the evidence model looks at; each is a number >= 0 unless said otherwise (kg_pipeline.evidence computes them).
+PAIR_FEATURES: Mapping[str, str] = {
+    "name_body": "BM25 of the file name on the passage, relative to the best passage of the image",
+    "ocr_body": "BM25 of the text read in the picture on the passage, relative to the best",
+    "name_heading": "BM25 of the file name on the headings above the passage, relative to the best",
+    "folder_heading": "BM25 of the folder names on the headings above the passage, relative to the best",
+    "name_trigrams": "IDF-weighted share of the file name's character trigrams that the passage contains",
+    "name_bigrams": "BM25 of pairs of neighbouring name words, relative to the best",
+    "ocr_bigrams": "BM25 of pairs of neighbouring words read in the picture, relative to the best",
+    "phrase": "lines read in the picture that stand verbatim in the passage, relative to the best",
+    "ui_labels": "quoted or bold labels of the passage that are read in the picture, relative to the best",
+    "cue_words": "words such as 'below', 'shown', 'figure' in the passage, at most 3",
+    "document": "how well the document fits the image, relative to the best document",
+    "folder_title": "BM25 of the folder names on the document's title and path, relative to the best",
+    "name_title": "BM25 of the file name on the document's title and path, relative to the best",
+    "path_distance": "directories between image and document: up + 0.5 down",
+    "siblings": "share of the votes of like images, by their own references, for this document and passage",
+    "proximity": "share of the references of the image's folder that stand in this document",
+    "same_language": "1 same language, -1 other language, 0 unknown",
+    "concept_in_image": "1 when the concept is named in the image's own text",
+    "concept_passage": "best passage score of this image among the passages that mention the concept",
+    "concept_rarity": "IDF of the concept over the passages, relative to the rarest",
+}
+
+REFERENCE_STATUSES = ("ok", "missing", "remote", "outside_root", "unsupported", "not_embedded", "hidden")
+
+TABLES: Mapping[str, Table] = {
+    table.name: table
+    for table in (
+        Table(
+            "documents",
+            "One row per document file; also per document folder that could not be listed (format `folder`).",
+            ("document_id",),
+            _columns(
+                document_id=(TEXT, "hash(collection, path)"),
+                path=(
+                    TEXT,
+                    "relative to the documents root, with /; preceded by the root's name where it has one",
+                ),
+                uri=(TEXT, "file:// address"),
+                format=(TEXT, "markdown, rst, html, text, …; `folder` for a folder that could not be listed"),
+                title=(TEXT, "title or first heading, else the file's stem"),
+                language=(TEXT, "en, zh, mixed, und"),
+                sha256=(TEXT, "of the file's bytes; null when they could not be read"),
+                bytes=(INT, "size of the file"),
+                status=(TEXT, "ok, unreadable, skipped, stale (the last good rows are carried on)"),
+                error=(TEXT, "why the status is not ok"),
+            ),
+        ),
+        Table(
+            "chunks",
+            "Passages. Line ranges tile the document: every line lies in exactly one chunk.",
+            ("document_id", "index"),
+            _columns(
+                chunk_id=(
+                    TEXT,
+                    "hash(document_id, text_sha256, n-th occurrence of that text in the document)",
+                ),
+                document_id=(TEXT, "its document"),
+                index=(INT, "0… in reading order"),
+                heading_path=(TEXTS, "headings above the passage, outermost first"),
+                text=(TEXT, "prose; image markup, alt texts and captions are taken out"),
+                text_sha256=(TEXT, "of `text`"),
+                line_start=(INT, "first line, from 1"),
+                line_end=(INT, "last line, inclusive"),
+                page=(INT, "page from 1, where the format has pages"),
+            ),
+        ),
+        Table(
+            "references",
+            "Every place where a document embeds or links an image.",
+            ("document_id", "line"),
+            _columns(
+                document_id=(TEXT, "the document"),
+                document_path=(TEXT, "its path"),
+                chunk_id=(TEXT, "the chunk that holds `line`"),
+                line=(INT, "where the embedding stands, from 1"),
+                kind=(TEXT, "md_image, html_img, ms_image, rst_image, rst_figure, …, link"),
+                target=(TEXT, "as written"),
+                alt=(TEXT, "alternative text; null when hidden"),
+                caption=(TEXT, "caption; null when hidden"),
+                status=(TEXT, ", ".join(REFERENCE_STATUSES)),
+                image_path=(TEXT, "`path` of image_files that the target resolves to"),
+                image_id=(TEXT, "id of that image; null when it is unreadable or not resolved"),
+                resolution=(
+                    TEXT,
+                    "the rule that resolved it: exact, case_insensitive, url_decoded, site_root, …",
+                ),
+            ),
+            unique=False,
+        ),
+        Table(
+            "image_files",
+            "One row per image file, archive member or manifest row; also per folder that could not be listed.",
+            ("path",),
+            _columns(
+                path=(TEXT, "relative to the documents root, else <inventory name>/<relative path>"),
+                uri=(TEXT, "file:// or zip://…!/member address of the bytes"),
+                image_id=(TEXT, "sha256 of the bytes; null when unreadable"),
+                bytes=(INT, "size"),
+                modified_at=(TIME, "modification time of the file or archive member"),
+                status=(TEXT, "ok, unreadable, unlistable (a folder, archive or manifest), skipped, stale"),
+                error=(TEXT, "why the status is not ok"),
+            ),
+        ),
+        Table(
+            "images",
+            "One row per distinct image content.",
+            ("image_id",),
+            _columns(
+                image_id=(TEXT, "sha256 of the bytes"),
+                path=(TEXT, "first of its paths"),
+                width=(INT, "pixels"),
+                height=(INT, "pixels"),
+                format=(TEXT, "PNG, JPEG, GIF, WEBP, BMP, TIFF, SVG: from the content, not the name"),
+                frames=(INT, "number of frames"),
+                has_alpha=(BOOL, "whether it has transparency"),
+                perceptual_hash=(TEXT, "256-bit difference hash, hex; null for SVG"),
+                duplicate_group=(TEXT, "id of the first image of a group of look-alikes; null when alone"),
+                role=(TEXT, "content, decorative"),
+                decorative_reason=(TEXT, "the rule that called it decorative"),
+            ),
+        ),
+        Table(
+            "image_texts",
+            "Text that belongs to an image other than through its references.",
+            ("image_id", "source"),
+            _columns(
+                image_id=(TEXT, "the image"),
+                source=(
+                    TEXT,
+                    "name, folder, ocr, svg, exif (time of the camera, never a position), description",
+                ),
+                text=(TEXT, "one name, folder, line or description; lines in reading order"),
+                confidence=(FLOAT, "0–1 of the recogniser; null where nothing was recognised"),
+            ),
+            unique=False,
+        ),
+        Table(
+            "concepts",
+            "Things that have a name: glossary entries, headings, nodes of the graph.",
+            ("concept_id",),
+            _columns(
+                concept_id=(TEXT, "hash(source key)"),
+                name=(TEXT, "preferred name"),
+                aliases=(TEXTS, "other names"),
+                description=(TEXT, "what it is"),
+                source=(TEXT, "glossary, heading, graph"),
+                node_label=(TEXT, "label of the foreign node; null for our own"),
+                key_property=(TEXT, "key property of the foreign node"),
+                key_value=(TEXT, "its value"),
+                owned=(BOOL, "whether the node is ours to create and delete"),
+            ),
+        ),
+        Table(
+            "concept_mentions",
+            "Where a concept is named.",
+            ("concept_id", "chunk_id", "alias"),
+            _columns(
+                concept_id=(TEXT, "the concept"),
+                chunk_id=(TEXT, "the passage"),
+                alias=(TEXT, "the name that was found"),
+            ),
+        ),
+        Table(
+            "candidate_pairs",
+            "Pairs of an image and a text that are worth scoring.",
+            ("image_id", "text_kind", "position"),
+            _columns(
+                image_id=(TEXT, "the image"),
+                text_kind=(TEXT, "chunk, concept"),
+                text_id=(TEXT, "chunk_id or concept_id"),
+                text_sha256=(TEXT, "of the text to score"),
+                strategies=(TEXTS, "blocking strategies that proposed it"),
+                fused_score=(FLOAT, "reciprocal rank fusion of the strategies"),
+                position=(INT, "1… per image and text_kind, best first, unique"),
+                features=(
+                    pl.Struct(dict.fromkeys(PAIR_FEATURES, FLOAT)),
+                    "named features; null where one does not apply",
+                ),
+            ),
+        ),
+        Table(
+            "pair_scores",
+            "What the collection's scorer says of each candidate pair.",
+            ("image_id", "text_kind", "text_id"),
+            _columns(
+                image_id=(TEXT, "the image"),
+                text_kind=(TEXT, "chunk, concept"),
+                text_id=(TEXT, "chunk_id or concept_id"),
+                scorer=(TEXT, "fingerprint of the reranker, or of the evidence model when there is none"),
+                direction=(TEXT, "image-to-text, text-to-image; null for the evidence model"),
+                log_odds=(FLOAT, "of 'this picture shows this text'; null when it could not be scored"),
+                score=(FLOAT, "10·sigmoid(log_odds)"),
+                truncated=(BOOL, "whether the text was cut to the model's limit"),
+            ),
+        ),
+        Table(
+            "visual_evidence",
+            "One row per candidate pair and per image and document, kept or not.",
+            ("type", "image_id", "text_kind", "rank"),
+            _columns(
+                type=(TEXT, "HAS_VISUAL_EVIDENCE, ILLUSTRATES"),
+                image_id=(TEXT, "the image"),
+                text_kind=(TEXT, "chunk, document, concept"),
+                text_id=(TEXT, "chunk_id, document_id or concept_id"),
+                document_id=(TEXT, "the document of the text; null for concepts"),
+                best_chunk_id=(TEXT, "the passage that speaks most for it"),
+                log_odds=(FLOAT, "of the pair"),
+                score=(FLOAT, "0–10"),
+                confidence=(FLOAT, "0–1"),
+                confidence_source=(TEXT, "calibrated, score"),
+                calibrator=(TEXT, "id of the calibrator; null when confidence is score/10"),
+                rank=(INT, "1… among the texts of this kind for this image, no ties"),
+                margin=(
+                    FLOAT,
+                    "log-odds above the best other text of this kind for this image; null when alone",
+                ),
+                margin_points=(FLOAT, "the same in points of 0–10"),
+                image_rank=(INT, "1… among the images for this text, no ties"),
+                image_margin=(FLOAT, "log-odds above the best other image for this text; null when alone"),
+                image_margin_points=(FLOAT, "the same in points of 0–10"),
+                strategies=(TEXTS, "blocking strategies that proposed it"),
+                contributions=(
+                    pl.List(pl.Struct({"name": TEXT, "value": FLOAT})),
+                    "what each feature adds to the log-odds",
+                ),
+                scorer=(TEXT, "whose log_odds and score these are"),
+                kept=(BOOL, "whether it becomes an edge"),
+                reason=(TEXT, "`Score: X.X — …` and why it is kept or not"),
+            ),
+        ),
+        Table(
+            "orphan_images",
+            "Image files that no document of the collection references.",
+            ("path",),
+            _columns(
+                path=(TEXT, "of image_files"),
+                image_id=(TEXT, "null when unreadable"),
+                reason=(TEXT, "duplicate, unreadable, decorative, unreferenced_matched, unmatched"),
+                duplicate_of=(TEXT, "path of a used image with the same bytes"),
+                best_document_path=(TEXT, "the document that most wants it"),
+                best_chunk_id=(TEXT, "and the passage"),
+                score=(FLOAT, "0–10 of that passage"),
+                confidence=(FLOAT, "0–1 of that passage"),
+                suggestion_rank=(INT, "1… over all orphans with a suggestion, most promising first"),
+            ),
+        ),
+        Table(
+            "verdicts",
+            "What people said of a pair.",
+            ("image_id", "text_kind", "document_id", "text_sha256"),
+            _columns(
+                image_id=(TEXT, "the image"),
+                text_kind=(TEXT, "chunk, concept"),
+                document_id=(TEXT, "document of the passage; concept_id for a concept"),
+                text_sha256=(TEXT, "of the text that was judged"),
+                verdict=(TEXT, "accepted, rejected"),
+                by=(TEXT, "who"),
+                at=(TIME, "when"),
+            ),
+        ),
+        Table(
+            "evaluation",
+            "Measures of quality on hidden references.",
+            ("scenario", "protocol", "stress", "scorer", "metric", "k"),
+            _columns(
+                scenario=(TEXT, "part of the images that was asked"),
+                protocol=(TEXT, "cold, folds"),
+                stress=(TEXT, "what was made harder"),
+                scorer=(TEXT, "fingerprint"),
+                metric=(TEXT, "name of the measure"),
+                k=(INT, "cut-off, where the measure has one"),
+                value=(FLOAT, "the measure"),
+                n=(INT, "number of images or passages"),
+                ci_low=(FLOAT, "lower end of the 95 % interval"),
+                ci_high=(FLOAT, "upper end"),
+            ),
+        ),
+    )
+}
