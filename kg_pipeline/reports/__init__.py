@@ -1,0 +1,10 @@
+"""What people read about a collection: orphans, broken and questionable references, the HTML gallery."""
+
+from kg_pipeline.reports.orphans import (
+    find_orphans,
+    incomplete_sources,
+    missing_references,
+    questionable_references,
+)
+
+__all__ = ["find_orphans", "incomplete_sources", "missing_references", "questionable_references"]
