@@ -1,0 +1,59 @@
+"""The collections that are configured: collections.yaml, and those that `kg-pipeline run --documents` registered."""
+
+import json
+from pathlib import Path
+
+import dagster as dg
+
+from kg_pipeline.config import Collection, ConfigError, Settings, dump_collection, load_collections
+
+
+class Collections(dg.ConfigurableResource):
+    """Looks collections up by name, reading the files anew each time: a long-lived code server sees edits."""
+
+    home: str | None = None
+    config: str | None = None
+    """A collections.yaml; KG_PIPELINE_CONFIG, else HOME/collections.yaml where it exists, when not given."""
+    override: str | None = None
+    """JSON of one collection that stands in for the configured one of that name, for one run."""
+
+    def all(self) -> dict[str, Collection]:
+        """Every collection by name. Raises ConfigError."""
+        found: dict[str, Collection] = {}
+        for file in self._files():
+            found |= load_collections(file)
+        if self.override:
+            collection = Collection.model_validate(json.loads(self.override))
+            found[collection.name] = collection
+        return found
+
+    def get(self, name: str) -> Collection:
+        """One collection. Raises ConfigError, naming those that exist."""
+        found = self.all()
+        if name not in found:
+            known = ", ".join(sorted(found)) or "none"
+            raise ConfigError(f"no collection {name!r} in {' or '.join(map(str, self._files()))}; there are: {known}")
+        return found[name]
+
+    def register(self, collection: Collection) -> Path:
+        """Write a collection's file under HOME/collections so that the UI and later commands know it."""
+        path = self._registered / f"{collection.name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dump_collection(collection), encoding="utf-8")
+        return path
+
+    @property
+    def _home(self) -> Path:
+        return Path(self.home).absolute() if self.home else Settings().home
+
+    @property
+    def _registered(self) -> Path:
+        return self._home / "collections"
+
+    def _files(self) -> list[Path]:
+        """From the weakest to the strongest: what stands in the configuration wins over what was registered."""
+        configured = Path(self.config) if self.config else Settings().config
+        own = configured or self._home / "collections.yaml"
+        # A file that was named has to be there; the default one may be missing.
+        files = [own] if configured or own.exists() else []
+        return [*sorted(self._registered.glob("*.yaml")), *files]

@@ -1,0 +1,36 @@
+"""The table store and the score ledger of a HOME."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from kg_pipeline.config import Settings
+from kg_pipeline.storage import ScoreLedger, TableStore
+
+
+class Tables(dg.ConfigurableResource):
+    """Everything that is kept on disk under one HOME."""
+
+    home: str | None = None
+    """Folder; KG_PIPELINE_HOME, else .kg-pipeline, when not given."""
+
+    @property
+    def root(self) -> Path:
+        """HOME, absolute."""
+        return Path(self.home).absolute() if self.home else Settings().home
+
+    def store(self) -> TableStore:
+        """The tables."""
+        return TableStore(self.root)
+
+    def ledger(self) -> ScoreLedger:
+        """The scores of model rerankers."""
+        return ScoreLedger(self.root)
+
+    def ocr_cache(self) -> Path:
+        """Folder of what was read in images, by content."""
+        return self.root / "cache" / "ocr"
+
+    def gallery(self, collection: str) -> Path:
+        """File of a collection's gallery."""
+        return self.root / "reports" / collection / "gallery.html"
