@@ -1,0 +1,95 @@
+"""Which files are images: by extension to be listed, by their first bytes to be believed."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".svg"})
+SVG = "SVG"
+
+
+@dataclass(frozen=True)
+class RasterFormat:
+    """A format of pixels: how it begins (a pattern), and the Pillow class that reads it."""
+
+    begins: re.Pattern[bytes]
+    # Called directly, not through Image.open: open() measures every picture against one limit of the whole process,
+    # ours come from the collection. And JpegImageFile keeps to the first picture where open() would make an MPO.
+    reader: Callable[..., ImageFile.ImageFile]
+
+
+RASTER_FORMATS = {
+    "PNG": RasterFormat(re.compile(rb"\x89PNG\r\n\x1a\n"), PngImagePlugin.PngImageFile),
+    "JPEG": RasterFormat(re.compile(rb"\xff\xd8\xff"), JpegImagePlugin.JpegImageFile),
+    "GIF": RasterFormat(re.compile(rb"GIF8[79]a"), GifImagePlugin.GifImageFile),
+    "WEBP": RasterFormat(re.compile(rb"RIFF.{4}WEBP", re.DOTALL), WebPImagePlugin.WebPImageFile),
+    "BMP": RasterFormat(re.compile(rb"BM"), BmpImagePlugin.BmpImageFile),
+    "TIFF": RasterFormat(re.compile(rb"II\x2a\x00|MM\x00\x2a|II\x2b\x00|MM\x00\x2b"), TiffImagePlugin.TiffImageFile),
+}
+
+# What files with an image's name turn out to be, so that the report can say it.
+OTHER_CONTENTS = (
+    (re.compile(rb"version https://git-lfs"), "a Git LFS pointer; fetch the file with `git lfs pull`"),
+    (re.compile(rb"%PDF"), "PDF"),
+    (re.compile(rb"PK\x03\x04"), "a ZIP archive"),
+    (re.compile(rb"\x1f\x8b"), "gzip data"),
+    (re.compile(rb"8BPS"), "a Photoshop file"),
+    (re.compile(rb"\x00\x05\x16[\x00\x07]"), "metadata of macOS (AppleDouble)"),
+    (re.compile(rb".{4}ftypavi[fs]", re.DOTALL), "an AVIF picture, which is not supported"),
+    (re.compile(rb".{4}ftyp(hei|mif|msf)", re.DOTALL), "a HEIC picture, which is not supported"),
+    (re.compile(rb".{4}ftyp", re.DOTALL), "a video"),
+    (re.compile(rb"\x00\x00\x01\x00"), "an icon file (ICO), which is not supported"),
+    (re.compile(rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51"), "a JPEG 2000 picture, which is not supported"),
+    (re.compile(rb"\x00\x00\x00\x0cJXL |\xff\x0a"), "a JPEG XL picture, which is not supported"),
+    (re.compile(rb"\x7fELF|MZ"), "a program"),
+)
+
+# Adobe Illustrator puts a few kilobytes of entity declarations before the first element.
+PROLOG_BYTES = 65_536
+COMMENT = re.compile(r"<!--.*?(-->|\Z)", re.DOTALL)
+FIRST_ELEMENT = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
+
+
+def image_format(data: bytes) -> str | None:
+    """PNG, JPEG, GIF, WEBP, BMP, TIFF or SVG by the first bytes of `data`; None for anything else."""
+    for name, known in RASTER_FORMATS.items():
+        if known.begins.match(data):
+            return name
+    return SVG if _first_element(data) == "svg" else None
+
+
+def describe_content(data: bytes) -> str:
+    """A word for what `data` is when it is no image of ours."""
+    for begins, name in OTHER_CONTENTS:
+        if begins.match(data):
+            return name
+    element = _first_element(data)
+    if element == "html" or re.search(rb"<!doctype html", data[:1024], re.IGNORECASE):
+        return "HTML"
+    if element:
+        return f"markup beginning with <{element}>"
+    return "unknown data" if re.search(rb"[\x00-\x08\x0e-\x1f]", data[:1024]) else "text"
+
+
+def _first_element(data: bytes) -> str | None:
+    """Lower-case local name of the first element, when `data` is markup."""
+    text = _text(data[:PROLOG_BYTES]).lstrip("\ufeff \t\r\n")
+    if not text.startswith("<"):
+        return None
+    element = FIRST_ELEMENT.search(COMMENT.sub("", text))
+    return element[1].lower() if element else None
+
+
+def _text(data: bytes) -> str:
+    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
+    return data.decode(encoding, "replace")

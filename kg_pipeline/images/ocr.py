@@ -1,0 +1,127 @@
+"""Reading the text in pictures with RapidOCR, on as many processes as there are cores."""
+
+import logging
+from functools import partial
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from PIL import Image, ImageOps
+
+from kg_pipeline.config import Limits
+from kg_pipeline.images.addresses import ImageReader
+from kg_pipeline.images.decoding import DECODING_ERRORS, on_white, open_raster
+from kg_pipeline.images.errors import ImageError
+from kg_pipeline.images.formats import SVG
+from kg_pipeline.images.ocr_cache import Entry, Line, load_entry, store_entry
+from kg_pipeline.images.workers import Crash, run
+
+LONGEST_SIDE = 1280
+"""Pixels: screenshots keep their smallest print, and no picture takes longer than about 4 s."""
+# One thread per process: the processes share the cores, and the result does not hang on the number of threads.
+ENGINE = {
+    "Global.log_level": "critical",
+    "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+    "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+}
+FEW = 2
+"""Pictures up to which a process of its own (about 2 s to load the models) is not worth it."""
+
+log = logging.getLogger(__name__)
+
+
+def raster_images(images: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `images` that OCR can read: all but drawings."""
+    return images.filter(pl.col("format") != SVG)
+
+
+def ocr_pending(images: pl.DataFrame, cache: Path) -> list[str]:
+    """Ids of the pictures that are not in the cache, in order."""
+    return [image_id for image_id in raster_images(images)["image_id"] if load_entry(cache, image_id) is None]
+
+
+def read_pending(addresses: dict[str, str], cache: Path, limits: Limits, workers: int | None = None) -> None:
+    """Read the pictures at `addresses` (image id to address) into the cache; warn of those that cannot be read."""
+    items = list(addresses.items())
+    problems = run(partial(ReadText, cache, limits), items, "reading text in images", workers, batch=1, few=FEW)
+    for (image_id, uri), problem in zip(items, problems, strict=True):
+        if isinstance(problem, Crash):
+            problem = "the process that read it was killed, time after time (out of memory?)"  # noqa: PLW2901
+            store_entry(cache, image_id, Entry(_reader_name(), error=problem))
+        if problem:
+            log.warning("%s: no text read: %s", uri, problem)
+
+
+class ReadText:
+    """Reads the text of one picture after the other into the cache; lives in a worker process."""
+
+    def __init__(self, cache: Path, limits: Limits) -> None:
+        self._cache = cache
+        self._limits = limits
+        self._reader = ImageReader(limits)
+        self._engine = _engine()
+
+    def __call__(self, item: tuple[str, str]) -> str | None:
+        """Store the lines of a picture given as (image id, address); returns what went wrong, if anything."""
+        image_id, uri = item
+        try:
+            data = self._reader.read(uri)
+        except ImageError as error:
+            return str(error)  # not stored: the file may be back at the next run
+        if sha256(data).hexdigest() != image_id:
+            return "the file has changed since the inventory was made; it is read at the next run"
+        try:
+            entry = Entry(_reader_name(), self._lines(data))
+        except ImageError as error:
+            entry = Entry(_reader_name(), error=str(error))
+        store_entry(self._cache, image_id, entry)
+        return entry.error
+
+    def _lines(self, data: bytes) -> tuple[Line, ...]:
+        import cv2
+
+        picture = prepare(data, self._limits)
+        try:
+            # RapidOCR takes arrays as OpenCV does: blue, green, red.
+            found = self._engine(np.asarray(picture)[:, :, ::-1])
+        except (*DECODING_ERRORS, cv2.error) as error:
+            raise ImageError(f"OCR failed: {error}") from error
+        if found.txts is None:
+            return ()
+        return tuple(
+            Line(text, round(float(confidence), 3), _bounds(box))
+            for text, confidence, box in zip(found.txts, found.scores, found.boxes, strict=True)
+        )
+
+
+def prepare(data: bytes, limits: Limits) -> Image.Image:
+    """The picture as a person sees it: middle frame, upright, on white, at most LONGEST_SIDE. Raises ImageError."""
+    image = open_raster(data, limits)
+    try:
+        image.seek(getattr(image, "n_frames", 1) // 2)
+        picture = on_white(ImageOps.exif_transpose(image))
+        picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    except DECODING_ERRORS as error:
+        raise ImageError(f"cannot be prepared for OCR: {error}") from error
+    return picture
+
+
+def _engine() -> Any:
+    import cv2
+    from rapidocr import RapidOCR
+
+    cv2.setNumThreads(1)
+    return RapidOCR(params=ENGINE)
+
+
+def _reader_name() -> str:
+    return f"rapidocr {version('rapidocr')}, onnxruntime {version('onnxruntime')}"
+
+
+def _bounds(box: Any) -> tuple[int, int, int, int]:
+    corners = np.asarray(box, dtype=np.float64)
+    (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+    return round(left), round(top), round(right), round(bottom)
