@@ -1,0 +1,69 @@
+"""Blocking of concepts: those named in the picture itself, and those mentioned in its candidate passages."""
+
+import polars as pl
+
+from kg_pipeline.candidates.corpus import Corpus
+from kg_pipeline.candidates.image_words import ImageWords
+from kg_pipeline.candidates.strategy import PROPOSALS
+from kg_pipeline.concepts import find_mentions
+
+IN_IMAGE, IN_PASSAGE = "concept_in_image", "concept_passage"
+PASSAGES = 20
+"""Best candidate passages of an image whose concepts are proposed; further down they are any concept at all."""
+
+
+def propose_concepts(corpus: Corpus, chunk_pairs: pl.DataFrame, limit: int) -> pl.DataFrame:
+    """Proposals with the column `strategy`. `chunk_pairs` needs image_id, text_id and fused_score."""
+    if corpus.concepts.is_empty():
+        return pl.DataFrame(schema={**PROPOSALS, "strategy": pl.String()})
+    best = (
+        chunk_pairs.sort("image_id", "fused_score", "text_id", descending=[False, True, False])
+        .with_columns(nth=pl.int_range(1, pl.len() + 1).over("image_id"))
+        .filter(pl.col("nth") <= PASSAGES)
+    )
+    mentioned = (
+        best.join(corpus.concept_mentions, left_on="text_id", right_on="chunk_id")
+        .group_by("image_id", "concept_id")
+        .agg(pl.col("nth").min())
+        .with_columns(strategy=pl.lit(IN_PASSAGE))
+    )
+    named = (
+        named_in_images(corpus)
+        .group_by("image_id", "concept_id")
+        .agg(pl.col("in_name").max())
+        .select("image_id", "concept_id", nth=pl.when("in_name").then(1).otherwise(2), strategy=pl.lit(IN_IMAGE))
+    )
+    return (
+        pl.concat(
+            [mentioned.with_columns(pl.col("nth").cast(pl.Int64)), named.with_columns(pl.col("nth").cast(pl.Int64))]
+        )
+        .sort("strategy", "image_id", "nth", "concept_id")
+        .with_columns(rank=pl.int_range(1, pl.len() + 1).over("strategy", "image_id"))
+        .filter(pl.col("rank") <= limit)
+        .select(
+            "image_id", pl.lit("concept").alias("text_kind"), text_id="concept_id", rank="rank", strategy="strategy"
+        )
+    )
+
+
+def named_in_images(corpus: Corpus) -> pl.DataFrame:
+    """image_id, concept_id, in_name: concepts named in a picture's file name or folder, or in the text read in it."""
+    pictures = corpus.fields.images
+    found = [
+        find_mentions(corpus.concepts, pl.DataFrame({"image_id": ids, "text": texts}, schema=_TEXTS), "image_id")
+        .select("image_id", "concept_id", in_name=pl.lit(in_name))
+        .unique()
+        for in_name, ids, texts in (
+            (True, [picture.image_id for picture in pictures], [_named(picture) for picture in pictures]),
+            (False, [picture.image_id for picture in pictures], ["\n".join(picture.lines) for picture in pictures]),
+        )
+    ]
+    return pl.concat(found).sort("image_id", "concept_id", "in_name")
+
+
+_TEXTS = {"image_id": pl.String(), "text": pl.String()}
+
+
+def _named(picture: ImageWords) -> str:
+    """Names and telling folders as words: `can-bus_wiring` reads `can bus wiring`."""
+    return " \n ".join(name.replace("_", " ").replace("-", " ") for name in (*picture.names, picture.folder_text))

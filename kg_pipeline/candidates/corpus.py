@@ -1,0 +1,52 @@
+"""The tables that candidates and evidence are made from, and what both derive from them once."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+from kg_pipeline.candidates.fields import Fields
+from kg_pipeline.candidates.sparse import Matrix
+from kg_pipeline.candidates.votes import folder_votes, passage_votes
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """One collection's tables, as in kg_pipeline.tables. References count only with status `ok`."""
+
+    documents: pl.DataFrame
+    chunks: pl.DataFrame
+    references: pl.DataFrame
+    image_files: pl.DataFrame
+    images: pl.DataFrame
+    image_texts: pl.DataFrame
+    concepts: pl.DataFrame
+    concept_mentions: pl.DataFrame
+
+    @cached_property
+    def fields(self) -> Fields:
+        """Scores of every picture on every passage and document, computed block by block when asked."""
+        return Fields(self.documents, self.chunks, self.image_files, self.images, self.image_texts)
+
+    @cached_property
+    def visible_references(self) -> pl.DataFrame:
+        """Distinct image_id, chunk_id, document_id of the references that may be looked at."""
+        return (
+            self.references.filter(pl.col("status") == "ok")
+            .select("image_id", "chunk_id", "document_id")
+            .drop_nulls()
+            .join(self.images, on="image_id", how="semi")
+            .join(self.chunks, on="chunk_id", how="semi")
+            .unique()
+            .sort("image_id", "document_id", "chunk_id")
+        )
+
+    @cached_property
+    def passage_votes(self) -> Matrix:
+        """Share of the votes of like pictures for each passage, (images, passages)."""
+        return passage_votes(self.fields, self.images, self.visible_references)
+
+    @cached_property
+    def folder_votes(self) -> Matrix:
+        """Share of the references of the folder's other pictures in each document, (images, documents)."""
+        return folder_votes(self.fields, self.visible_references)

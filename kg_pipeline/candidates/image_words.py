@@ -1,0 +1,105 @@
+"""What is known of each picture in words: file names, folders, text read in it."""
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePosixPath
+
+import polars as pl
+
+from kg_pipeline.candidates.tokens import (
+    CJK_CHARACTER,
+    LETTER,
+    Vocabulary,
+    cjk_share,
+    folder_names,
+    name_words,
+    squash,
+    stem,
+)
+
+READ_SOURCES = ("ocr", "svg", "description")
+MIN_OCR_CONFIDENCE = 0.6  # below it rapidocr mostly reads texture
+FOLDERS_IN_NAME = 2  # outer folders name the site, not the picture
+LANGUAGE_LETTERS = 12  # fewer letters say nothing about a language
+CHINESE_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class ImageWords:
+    """The words of one picture. Several paths (byte-identical copies) are one picture with the words of all."""
+
+    image_id: str
+    paths: tuple[str, ...]
+    lines: tuple[str, ...]
+    """Lines read in the picture, in reading order."""
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """File stems."""
+        return tuple(dict.fromkeys(PurePosixPath(path).stem for path in self.paths))
+
+    @cached_property
+    def folders(self) -> tuple[str, ...]:
+        """Folders of the paths; `""` for the top."""
+        return tuple(dict.fromkeys(path.rpartition("/")[0] for path in self.paths))
+
+    @cached_property
+    def folder_text(self) -> str:
+        """The innermost telling folders of every path."""
+        inner = (name for folder in self.folders for name in folder_names(folder)[-FOLDERS_IN_NAME:])
+        return " ".join(dict.fromkeys(inner))
+
+    @cached_property
+    def language(self) -> str | None:
+        """`zh` or `en` from what is read in the picture and its name; None when that is too little."""
+        text = " ".join(self.lines)
+        if CJK_CHARACTER.search(" ".join(self.names)) or (len(CJK_CHARACTER.findall(text)) > 1 and _chinese(text)):
+            return "zh"
+        return "en" if len(LETTER.findall(text)) >= LANGUAGE_LETTERS else None
+
+    def name_tokens(self, vocabulary: Vocabulary) -> list[str]:
+        """Stems of the words of the file names."""
+        return [stem(word) for name in self.names for word in name_words(name, vocabulary)]
+
+    def folder_tokens(self, vocabulary: Vocabulary) -> list[str]:
+        """Stems of the words of the telling folders."""
+        return [stem(word) for word in name_words(self.folder_text, vocabulary)]
+
+    def squashed_lines(self) -> list[str]:
+        """Lines long enough to be looked up verbatim, squashed, each once."""
+        squashed = dict.fromkeys(squash(line) for line in self.lines)
+        return [line for line in squashed if len(line) >= (3 if CJK_CHARACTER.search(line) else 6)]
+
+
+def read_image_words(image_files: pl.DataFrame, images: pl.DataFrame, image_texts: pl.DataFrame) -> list[ImageWords]:
+    """One per row of `images`, sorted by image_id."""
+    paths: dict[str, list[str]] = defaultdict(list)
+    for image_id, path in (
+        image_files.filter(pl.col("image_id").is_not_null()).sort("path").select("image_id", "path").iter_rows()
+    ):
+        paths[image_id].append(path)
+    lines: dict[str, list[str]] = defaultdict(list)
+    read = image_texts.filter(
+        pl.col("source").is_in(READ_SOURCES) & (pl.col("confidence").fill_null(1.0) >= MIN_OCR_CONFIDENCE)
+    )
+    for image_id, text in read.select("image_id", "text").iter_rows():
+        lines[image_id].append(text)
+    return [
+        ImageWords(image_id, tuple(paths[image_id] or [path]), tuple(lines[image_id]))
+        for image_id, path in images.sort("image_id").select("image_id", "path").iter_rows()
+    ]
+
+
+def _chinese(text: str) -> bool:
+    return cjk_share(text) >= CHINESE_SHARE
+
+
+_DIGITS = re.compile(r"(\d+)")
+
+
+def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key under which `step2` comes before `step10`."""
+    parts = _DIGITS.split(name.lower())
+    return tuple((0, int(part), "") if part.isdigit() and part.isascii() else (1, 0, part) for part in parts)

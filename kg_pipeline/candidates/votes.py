@@ -1,0 +1,123 @@
+"""Votes of other pictures: where like pictures and those of the same folder are used. Never a picture's own references.
+
+Byte-identical copies are one picture (one image_id), so a copy never votes for itself.
+"""
+
+import re
+from collections import defaultdict
+from pathlib import PurePosixPath
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy import sparse
+
+from kg_pipeline.candidates.fields import Fields
+from kg_pipeline.candidates.image_words import natural_key
+from kg_pipeline.candidates.sparse import Matrix, matrix_of
+
+# Added to the sum of the weights, so that one far sibling is no unanimous vote (reference measurements: 0.3).
+ABSTENTION = 0.3
+NEIGHBOURS = 6
+"""Pictures to either side in the natural order of the folder."""
+PASSAGE_SPREAD, PASSAGE_REACH = 1.5, 4
+"""A vote for a passage counts for its neighbours too, times exp(-distance / 1.5), up to 4 away."""
+LOOK_ALIKE, SERIES, SAME_SIZE = 2.0, 1.0, 0.5
+"""Weights next to exp(-distance / 2) of neighbours in the folder."""
+
+_DIGITS = re.compile(r"\d+")
+
+
+def passage_votes(fields: Fields, images: pl.DataFrame, references: pl.DataFrame) -> Matrix:
+    """Share of the votes of like pictures for each passage, (images, passages)."""
+    likeness = _likeness(fields, images)
+    used = _references(fields, references, "chunk_id", fields.chunk_row)
+    votes = likeness @ (used @ _spread(fields.chunk_document))
+    total = likeness @ np.asarray(np.diff(used.indptr) > 0, np.float32)
+    return _shares(votes, total)
+
+
+def folder_votes(fields: Fields, references: pl.DataFrame) -> Matrix:
+    """Share of the references of the folder's other pictures that stand in each document, (images, documents)."""
+    folders = sorted({folder for image in fields.images for folder in image.folders})
+    place = {folder: row for row, folder in enumerate(folders)}
+    rows = np.array([row for row, image in enumerate(fields.images) for _ in image.folders], np.int64)
+    columns = np.array([place[folder] for image in fields.images for folder in image.folders], np.int64)
+    inside = matrix_of(rows, columns, np.ones(len(rows)), (len(fields.images), len(folders)))
+    used = _references(fields, references, "document_id", {name: row for row, name in enumerate(fields.document_ids)})
+    of_folder = sparse.csr_array(inside.T @ used)
+    own_folders = np.diff(inside.indptr).astype(np.float32)
+    votes = inside @ of_folder - used.multiply(own_folders[:, None])
+    per_image = np.asarray(used.sum(axis=1), np.float32)
+    total = inside @ (inside.T @ per_image) - own_folders * per_image
+    return _shares(sparse.csr_array(votes), total)
+
+
+def _likeness(fields: Fields, frame: pl.DataFrame) -> Matrix:
+    images = fields.images
+    size = dict(zip(frame["image_id"], zip(frame["width"], frame["height"], strict=True), strict=True))
+    weights: dict[tuple[int, int], float] = defaultdict(float)
+    folders: dict[str, list[tuple[tuple[tuple[int, int, str], ...], int, str]]] = defaultdict(list)
+    for row, image in enumerate(images):
+        for path in image.paths:
+            folder, _, name = path.rpartition("/")
+            folders[folder].append((natural_key(name), row, PurePosixPath(name).stem))
+    for folder in sorted(folders):
+        members = sorted(folders[folder])
+        for here, (_, row, name) in enumerate(members):
+            for distance, (_, other, other_name) in enumerate(members[here + 1 : here + 1 + NEIGHBOURS], start=1):
+                weight = np.exp(-distance / 2)
+                if _series(name) and _series(name) == _series(other_name):
+                    weight += SERIES / distance
+                if size[images[row].image_id][0] and size[images[row].image_id] == size[images[other].image_id]:
+                    weight += SAME_SIZE
+                weights[row, other] += weight
+                weights[other, row] += weight
+    groups: dict[str, list[int]] = defaultdict(list)
+    for image_id, group in frame.select("image_id", "duplicate_group").drop_nulls().iter_rows():
+        groups[group].append(fields.image_row[image_id])
+    for group in sorted(groups):
+        members_of_group = sorted(groups[group])[: 2 * NEIGHBOURS]  # a few look-alikes say what a thousand would
+        for row in members_of_group:
+            for other in members_of_group:
+                weights[row, other] += LOOK_ALIKE
+    pairs = [(row, other, weight) for (row, other), weight in sorted(weights.items()) if row != other]
+    return matrix_of(
+        np.array([row for row, _, _ in pairs], np.int64),
+        np.array([other for _, other, _ in pairs], np.int64),
+        np.array([weight for _, _, weight in pairs], np.float64),
+        (len(images), len(images)),
+    )
+
+
+def _series(name: str) -> str:
+    """What is left of `step-03` without its number; empty for a name without one."""
+    return _DIGITS.sub("#", name.lower()) if _DIGITS.search(name) else ""
+
+
+def _references(fields: Fields, references: pl.DataFrame, column: str, place: dict[str, int]) -> Matrix:
+    """1 where a picture is used, (images, passages or documents)."""
+    pairs = references.select("image_id", column).unique(maintain_order=True)
+    rows = np.array([fields.image_row[image] for image in pairs["image_id"]], np.int64)
+    columns = np.array([place[text] for text in pairs[column]], np.int64)
+    return matrix_of(rows, columns, np.ones(len(rows)), (len(fields.images), len(place)))
+
+
+def _spread(chunk_document: NDArray[np.int64]) -> Matrix:
+    """How much a vote for one passage is one for another of the same document, (passages, passages)."""
+    count = len(chunk_document)
+    rows, columns, values = [np.arange(count)], [np.arange(count)], [np.ones(count)]
+    for distance in range(1, min(PASSAGE_REACH, count - 1) + 1):
+        first = np.flatnonzero(chunk_document[:-distance] == chunk_document[distance:])
+        rows += [first, first + distance]
+        columns += [first + distance, first]
+        values += [np.full(2 * len(first), np.exp(-distance / PASSAGE_SPREAD))]
+    return matrix_of(np.concatenate(rows), np.concatenate(columns), np.concatenate(values), (count, count))
+
+
+def _shares(votes: Matrix, total: NDArray[np.float32]) -> Matrix:
+    shares = sparse.csr_array(votes.multiply((1 / (np.maximum(total, 0) + ABSTENTION))[:, None]))
+    shares.data[np.abs(shares.data) < 1e-6] = 0
+    shares.eliminate_zeros()
+    shares.sort_indices()
+    return shares

@@ -1,0 +1,135 @@
+"""Concepts from a glossary file and from headings."""
+
+import csv
+import io
+import unicodedata
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from kg_pipeline.concepts.mentions import find_mentions
+from kg_pipeline.config import Collection
+from kg_pipeline.ids import stable_id
+from kg_pipeline.tables import TABLES
+
+COLUMNS = ("name", "aliases", "description")
+ALIAS_SEPARATOR = "|"
+MAX_HEADING_CHARACTERS = 80  # longer headings are sentences, not names
+
+
+def _phrases(text: str) -> frozenset[str]:
+    return frozenset(" ".join(phrase.split()) for phrase in text.split(","))
+
+
+# Headings that every document has: they name a part of the page, not a thing.
+GENERIC_HEADINGS = _phrases(
+    """
+    about, abstract, appendix, before you begin, background, basics, changelog, changes, conclusion, configuration,
+    contents, description, details, documentation, download, downloads, example, examples, faq, feedback,
+    further reading, general, get started, getting started, glossary, how to use, index, installation, installing,
+    instructions, introduction, learn more, license, limitations, links, more, more information, next steps, note,
+    notes, options, other, overview, parameters, preface, prerequisites, questions, quick start, quickstart, references,
+    related topics, remarks, requirements, resources, result, results, return value, see also, setup, step by step,
+    steps, summary, support, table of contents, tips, troubleshooting, tutorial, usage, use, warning, what's new,
+    概述, 简介, 介绍, 前言, 总结, 小结, 目录, 示例, 例子, 例程, 使用方法, 使用, 用法, 安装, 准备, 准备工作, 参考,
+    参考资料, 更多, 常见问题, 注意, 注意事项, 说明, 下一步, 快速开始, 快速入门, 开始, 背景, 步骤, 其他, 其它, 结果,
+    下载, 配置, 许可证
+    """
+)
+
+
+class ConceptError(Exception):
+    """A glossary cannot be read; the message names file and line."""
+
+
+class ConceptTables(NamedTuple):
+    """The tables of kg_pipeline.tables."""
+
+    concepts: pl.DataFrame
+    concept_mentions: pl.DataFrame
+
+
+def read_concepts(collection: Collection, documents: pl.DataFrame, chunks: pl.DataFrame) -> ConceptTables:
+    """Glossary entries and headings of `chunks`, and where the chunks mention them. Raises ConceptError.
+
+    A heading that is also in the glossary is the glossary's. The id depends on the name alone, so that collections
+    share their concepts.
+    """
+    rows: dict[str, dict[str, object]] = {}
+    if collection.concepts.glossary:
+        for row in read_glossary(collection.concepts.glossary):
+            rows.setdefault(str(row["concept_id"]), row)
+    known = documents.filter(pl.col("status").is_in(["ok", "stale"])).select("document_id")
+    for name in _headings(chunks.join(known, on="document_id", how="semi"), collection.concepts.heading_levels):
+        rows.setdefault(concept_id(name), _row(name, [], None, "heading"))
+    concepts = TABLES["concepts"].rows(list(rows.values()))
+    return ConceptTables(concepts, TABLES["concept_mentions"].conform(find_mentions(concepts, chunks, "chunk_id")))
+
+
+def concept_id(name: str) -> str:
+    """Id of a concept: its name in NFKC, case folded, spaces joined."""
+    return stable_id("concept", _folded(name))
+
+
+def concept_text(name: str, aliases: list[str] | None, description: str | None) -> str:
+    """What a scorer is given for a concept: `Name (alias, alias): description`."""
+    other = ", ".join(alias for alias in aliases or [] if _folded(alias) != _folded(name))
+    return f"{name} ({other})" * bool(other) + name * (not other) + (f": {description}" if description else "")
+
+
+def read_glossary(path: Path) -> list[dict[str, object]]:
+    """Rows of table concepts from a CSV with the columns name, aliases, description. Raises ConceptError."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConceptError(f"glossary {path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise ConceptError(f"glossary {path}, line {line}: not UTF-8 ({error.reason}); save it as UTF-8") from error
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    rows = []
+    try:
+        columns = {(column or "").strip().lower(): column for column in reader.fieldnames or []}
+        if "name" not in columns:
+            raise ConceptError(f"glossary {path}, line 1: no column `name`; expected {', '.join(COLUMNS)}")
+        for entry in reader:
+            where = f"glossary {path}, line {reader.line_num}"
+            if None in entry:
+                raise ConceptError(f"{where}: more cells than columns; quote cells that hold a comma")
+            cells = {column: (entry.get(columns.get(column, ""), "") or "").strip() for column in COLUMNS}
+            if not any(cells.values()):
+                continue
+            if not cells["name"]:
+                raise ConceptError(f"{where}: the name is empty; every concept needs one")
+            aliases = [alias.strip() for alias in cells["aliases"].split(ALIAS_SEPARATOR) if alias.strip()]
+            rows.append(_row(cells["name"], aliases, cells["description"] or None, "glossary"))
+    except csv.Error as error:
+        raise ConceptError(f"glossary {path}, line {reader.line_num}: not valid CSV: {error}") from error
+    return rows
+
+
+def _headings(chunks: pl.DataFrame, levels: tuple[int, ...]) -> list[str]:
+    """Distinct headings of these levels (1 = first of heading_path) in order of document and place."""
+    found: dict[str, str] = {}
+    for path in chunks.sort("document_id", "index")["heading_path"].to_list():
+        for level in levels:
+            name = " ".join((path or [])[level - 1].split()) if len(path or []) >= level else ""
+            if name and len(name) <= MAX_HEADING_CHARACTERS and _folded(name) not in GENERIC_HEADINGS:
+                found.setdefault(concept_id(name), name)
+    return [found[key] for key in sorted(found)]
+
+
+def _row(name: str, aliases: list[str], description: str | None, source: str) -> dict[str, object]:
+    return {
+        "concept_id": concept_id(name),
+        "name": name,
+        "aliases": list(dict.fromkeys(aliases)),
+        "description": description,
+        "source": source,
+        "owned": True,
+    }
+
+
+def _folded(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

@@ -1,0 +1,8 @@
+"""Evidence: named features of a pair, a model that adds them up, and the judgement that ranks, keeps and explains."""
+
+from kg_pipeline.evidence.features import pair_features
+from kg_pipeline.evidence.judging import judge
+from kg_pipeline.evidence.model import EVIDENCE_SCORER, score_pairs
+from kg_pipeline.evidence.selection import Candidates, select_candidates
+
+__all__ = ["EVIDENCE_SCORER", "Candidates", "judge", "pair_features", "score_pairs", "select_candidates"]

@@ -1,0 +1,102 @@
+"""Named features of candidate pairs, looked up block by block in the scores of fields and votes."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from kg_pipeline.candidates import Corpus
+from kg_pipeline.candidates.concepts import named_in_images
+from kg_pipeline.evidence.model import PASSAGE, sigmoid
+from kg_pipeline.evidence.model import log_odds as evidence_log_odds
+from kg_pipeline.progress import track
+from kg_pipeline.tables import PAIR_FEATURES
+
+KEY = ["image_id", "text_kind", "text_id"]
+DIGITS = 6
+"""Features are rounded, so that the last bits of a sum do not make tables differ."""
+
+
+def pair_features(corpus: Corpus, pairs: pl.DataFrame) -> pl.DataFrame:
+    """`pairs` (image_id, text_kind, text_id, …) with the struct column `features`, sorted by key.
+
+    Nothing here knows the references of the pair's own image. Features of the other text kind are null.
+    """
+    chunks = _with_struct(_passage_features(corpus, pairs.filter(pl.col("text_kind") == "chunk").sort(KEY)))
+    concepts = _with_struct(_concept_features(corpus, pairs.filter(pl.col("text_kind") == "concept").sort(KEY), chunks))
+    return pl.concat([chunks, concepts]).sort(KEY)
+
+
+def _passage_features(corpus: Corpus, pairs: pl.DataFrame) -> pl.DataFrame:
+    fields = corpus.fields
+    image_rows = _rows(pairs["image_id"], fields.image_row)
+    chunk_rows = _rows(pairs["text_id"], fields.chunk_row)
+    values = {name: np.zeros(len(pairs)) for name in PASSAGE.weights}
+    for block in track(fields.blocks(), "compute features"):
+        # Pairs are sorted by image_id, as pictures are: those of a block stand together.
+        mine = slice(*np.searchsorted(image_rows, [block.start, block.stop]).tolist())
+        inside = image_rows[mine] - block.start, chunk_rows[mine]
+        for name, cells in _cells(corpus, block, *inside):
+            values[name][mine] = cells
+    return pairs.with_columns(pl.Series(name, np.round(cells, DIGITS)) for name, cells in values.items())
+
+
+def _cells(
+    corpus: Corpus, block: slice, images: NDArray[np.int64], chunks: NDArray[np.int64]
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    fields = corpus.fields
+    documents = fields.chunk_document[chunks]
+    for name, scores in fields.passages(block).items():
+        yield name, scores[images, chunks]
+    for name, scores in fields.documents(block).items():
+        yield name, scores[images, documents]
+    yield "siblings", corpus.passage_votes[block].toarray()[images, chunks]
+    yield "proximity", corpus.folder_votes[block].toarray()[images, documents]
+
+
+def _concept_features(corpus: Corpus, pairs: pl.DataFrame, chunks: pl.DataFrame) -> pl.DataFrame:
+    """`chunks`: the passage pairs with their features."""
+    passages = (
+        chunks.select("image_id", chunk_id="text_id")
+        .with_columns(evidence_log_odds(chunks))
+        .with_columns(probability=sigmoid(pl.col("log_odds")))
+        .join(corpus.concept_mentions, on="chunk_id")
+        .group_by("image_id", text_id="concept_id")
+        .agg(concept_passage=pl.col("probability").max())
+    )
+    named = (
+        named_in_images(corpus)
+        .group_by("image_id", text_id="concept_id")
+        .agg(
+            concept_in_name=pl.col("in_name").any().cast(pl.Float64),
+            concept_in_image=(~pl.col("in_name")).any().cast(pl.Float64),
+        )
+    )
+    rarity = (
+        corpus.concept_mentions.group_by(text_id="concept_id")
+        .agg(mentioned=pl.col("chunk_id").n_unique())
+        .with_columns(concept_rarity=1 - pl.col("mentioned").log1p() / np.log1p(1 + len(corpus.chunks)))
+        .drop("mentioned")
+    )
+    return (
+        pairs.join(passages, on=["image_id", "text_id"], how="left")
+        .join(named, on=["image_id", "text_id"], how="left")
+        .join(rarity, on="text_id", how="left")
+        .with_columns(
+            pl.col("concept_passage", "concept_in_name", "concept_in_image").fill_null(0.0).round(DIGITS),
+            pl.col("concept_rarity").fill_null(1.0).round(DIGITS),
+        )
+        .sort(KEY)
+    )
+
+
+def _with_struct(pairs: pl.DataFrame) -> pl.DataFrame:
+    absent = [pl.lit(None, pl.Float64()).alias(name) for name in PAIR_FEATURES if name not in pairs.columns]
+    full = pairs.with_columns(absent)
+    features = pl.struct(pl.col(name).cast(pl.Float64) for name in PAIR_FEATURES).alias("features")
+    return full.with_columns(features).drop(*PAIR_FEATURES)
+
+
+def _rows(ids: pl.Series, place: dict[str, int]) -> NDArray[np.int64]:
+    return np.fromiter((place[name] for name in ids), np.int64, len(ids))

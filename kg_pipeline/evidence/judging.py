@@ -1,0 +1,150 @@
+"""The judgement: from scores to ranked, explained evidence, kept or not."""
+
+import polars as pl
+
+from kg_pipeline.candidates import Corpus
+from kg_pipeline.config import Collection, KeptRule
+from kg_pipeline.evidence.features import KEY, pair_features
+from kg_pipeline.evidence.model import EVIDENCE_SCORER, contributions, log_odds, sigmoid
+from kg_pipeline.evidence.ranking import with_ranks
+from kg_pipeline.evidence.reasons import reason
+from kg_pipeline.evidence.verdicts import current_verdicts
+from kg_pipeline.tables import TABLES
+
+ACCEPTED = "accepted"
+"""Verdict, and the strategy of a pair that is here only because a person accepted it."""
+
+
+def judge(
+    collection: Collection,
+    corpus: Corpus,
+    candidate_pairs: pl.DataFrame,
+    pair_scores: pl.DataFrame,
+    verdicts: pl.DataFrame,
+) -> pl.DataFrame:
+    """Table visual_evidence: a row per candidate pair, accepted pair, and image and document among them.
+
+    `log_odds` and `score` are those of `pair_scores`; contributions are always the evidence model's. A document is
+    worth as much as its best passage that nobody rejected.
+    """
+    said = current_verdicts(corpus, verdicts)
+    pairs = pl.concat([candidate_pairs, _accepted_only(corpus, candidate_pairs, said)]).sort(KEY)
+    scored = _scored(pairs, pair_scores).join(said.drop("text_sha256"), on=KEY, how="left", maintain_order="left")
+    scored = scored.join(
+        corpus.chunks.select("document_id", text_id="chunk_id"), on="text_id", how="left", maintain_order="left"
+    )
+    parts = contributions(pairs)
+    texts = pl.concat([scored.with_columns(_contribution_list(parts)), parts], how="horizontal")
+    texts = texts.with_columns(_best_chunk(corpus, texts))
+    ranked = with_ranks(pl.concat([texts, _documents(texts)], how="diagonal"))
+    judged = _explained(ranked, corpus, collection.kept)
+    return TABLES["visual_evidence"].conform(judged.select(TABLES["visual_evidence"].schema.names()))
+
+
+def _accepted_only(corpus: Corpus, candidate_pairs: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
+    """Rows of candidate_pairs, without position, for accepted pairs that were not proposed."""
+    missing = said.filter(pl.col("verdict") == ACCEPTED).join(candidate_pairs, on=KEY, how="anti")
+    rows = missing.select(*KEY, "text_sha256").with_columns(
+        strategies=pl.lit([ACCEPTED]), fused_score=pl.lit(0.0), position=pl.lit(None, pl.Int64())
+    )
+    return pair_features(corpus, rows).select(candidate_pairs.columns)
+
+
+def _scored(pairs: pl.DataFrame, pair_scores: pl.DataFrame) -> pl.DataFrame:
+    """`pairs` with log_odds, score, scorer, confidence; a pair nobody scored has none.
+
+    Pairs added for a person's sake are scored here where the evidence model is the scorer; a reranker's scale and the
+    evidence model's are never mixed in one order.
+    """
+    scorers = pair_scores["scorer"].unique().sort().to_list()
+    scorer = scorers[0] if len(scorers) == 1 else EVIDENCE_SCORER if not scorers else None
+    scores = pair_scores.select(*KEY, "log_odds", "score", "scorer")
+    scored = pairs.join(scores, on=KEY, how="left", maintain_order="left")
+    if scorer == EVIDENCE_SCORER:
+        added = pl.col("position").is_null()
+        scored = scored.with_columns(log_odds=pl.when(added).then(log_odds(pairs)).otherwise("log_odds"))
+        scored = scored.with_columns(
+            score=pl.when(added).then(10 * sigmoid(pl.col("log_odds"))).otherwise("score"),
+        )
+    return scored.with_columns(
+        scorer=pl.col("scorer").fill_null(scorer) if scorer else pl.col("scorer"),
+        score=pl.when(pl.col("log_odds").is_not_null()).then("score"),
+    ).with_columns(confidence=pl.col("score") / 10)
+
+
+def _contribution_list(parts: pl.DataFrame) -> pl.Series:
+    """What each part adds to the evidence log-odds, parts that add nothing left out."""
+    structs = pl.concat_list(pl.struct(name=pl.lit(name), value=pl.col(name)) for name in parts.columns)
+    value = pl.element().struct.field("value")
+    return parts.select(
+        structs.list.eval(pl.element().filter(value.is_not_null() & (value != 0))).alias("contributions")
+    ).to_series()
+
+
+def _best_chunk(corpus: Corpus, texts: pl.DataFrame) -> pl.Series:
+    """For a passage itself; for a concept the image's best passage that mentions it."""
+    mentioning = (
+        texts.filter(pl.col("text_kind") == "chunk")
+        .select("image_id", "log_odds", "position", chunk_id="text_id")
+        .join(corpus.concept_mentions.select("chunk_id", "concept_id").unique(), on="chunk_id")
+        .sort(["log_odds", "position", "chunk_id"], descending=[True, False, False], nulls_last=True)
+        .unique(["image_id", "concept_id"], keep="first", maintain_order=True)
+        .select("image_id", text_id="concept_id", mentioned_in="chunk_id")
+    )
+    joined = texts.select(*KEY).join(mentioning, on=["image_id", "text_id"], how="left", maintain_order="left")
+    return joined.select(
+        best_chunk_id=pl.when(pl.col("text_kind") == "chunk").then("text_id").otherwise("mentioned_in")
+    ).to_series()
+
+
+def _documents(texts: pl.DataFrame) -> pl.DataFrame:
+    """One row per image and document: its best passage, rejected passages last."""
+    rejected = pl.col("verdict").eq("rejected").fill_null(False)
+    accepted = pl.col("verdict").eq(ACCEPTED).any()
+    all_rejected = pl.col("rejected").all()
+    best = (
+        texts.filter(pl.col("text_kind") == "chunk")
+        .with_columns(rejected=rejected)
+        .sort(
+            ["image_id", "document_id", "rejected", "log_odds", "position", "text_id"],
+            descending=[False, False, False, True, False, False],
+            nulls_last=True,
+        )
+        .group_by("image_id", "document_id", maintain_order=True)
+        .agg(
+            pl.all().exclude("strategies", "verdict", "by", "rejected").first(),
+            pl.col("strategies").explode().unique().sort(),
+            verdict=pl.when(accepted).then(pl.lit(ACCEPTED)).when(all_rejected).then(pl.lit("rejected")),
+            by=pl.when(accepted)
+            .then(pl.col("by").filter(pl.col("verdict") == ACCEPTED).first())
+            .when(all_rejected)
+            .then(pl.col("by").first()),
+        )
+    )
+    return best.with_columns(text_kind=pl.lit("document"), text_id="document_id")
+
+
+def _explained(ranked: pl.DataFrame, corpus: Corpus, rule: KeptRule) -> pl.DataFrame:
+    """`ranked` with type, confidence_source, calibrator, kept, reason."""
+    decorative = corpus.images.filter(pl.col("role") == "decorative").select(
+        "image_id", decorative_reason=pl.col("decorative_reason").fill_null("by its role")
+    )
+    rows = ranked.join(decorative, on="image_id", how="left", maintain_order="left")
+    by_rule = (
+        (pl.col("confidence") >= rule.min_confidence)
+        & (pl.col("rank") <= rule.max_rank)
+        & pl.col("decorative_reason").is_null()
+    )
+    return rows.with_columns(
+        type=pl.when(pl.col("text_kind") == "concept")
+        .then(pl.lit("ILLUSTRATES"))
+        .otherwise(pl.lit("HAS_VISUAL_EVIDENCE")),
+        confidence_source=pl.when(pl.col("confidence").is_not_null()).then(pl.lit("score")),
+        calibrator=pl.lit(None, pl.String()),
+        kept=pl.when(pl.col("verdict") == ACCEPTED)
+        .then(pl.lit(True))
+        .when(pl.col("verdict") == "rejected")
+        .then(pl.lit(False))
+        .otherwise(by_rule.fill_null(False)),
+        reason=reason(rule),
+    )

@@ -1,0 +1,96 @@
+"""The sentence on every row: what was found, and why the pair is kept or not."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from kg_pipeline.config import KeptRule
+from kg_pipeline.evidence.model import EVIDENCE_SCORER
+
+# What is found → the features that speak of it. Together they must be worth saying: `WORTH_SAYING` log-odds.
+FINDINGS: Mapping[str, tuple[str, ...]] = {
+    "words of the file name stand in the passage": ("name_body", "name_bigrams", "name_trigrams"),
+    "the file name matches the heading": ("name_heading",),
+    "the folder name matches the heading": ("folder_heading",),
+    "words read in the picture stand in the passage": ("ocr_body", "ocr_bigrams"),
+    "whole lines read in the picture stand in the passage": ("phrase",),
+    "labels quoted in the passage are read in the picture": ("ui_labels",),
+    "the passage points to a picture": ("cue_words",),
+    "the file name matches the document's title": ("name_title", "title_trigrams", "name_prefix"),
+    "the folder name matches the document's title": (
+        "folder_title",
+        "folder_overlap",
+        "folder_name",
+        "folder_like",
+        "folder_trigrams",
+    ),
+    "words of the file name stand in the document": ("name_document",),
+    "words read in the picture stand in the document": ("ocr_document",),
+    "it has the language of the document": ("same_language",),
+    "like pictures are used here": ("siblings",),
+    "the document uses other pictures of the folder": ("proximity",),
+    "the concept is in the file name or folder": ("concept_in_name",),
+    "the concept is read in the picture": ("concept_in_image",),
+    "a likely passage mentions the concept": ("concept_passage",),
+}
+WORTH_SAYING = 0.2
+FINDINGS_SAID = 3
+NOTHING = "nothing in particular speaks for it"
+NOT_LOOKED_AT = " (judged by words and paths, not by the pixels)"
+
+
+def reason(rule: KeptRule) -> pl.Expr:
+    """Needs the parts of the model as columns, and score, confidence, rank, scorer, verdict, by, decorative_reason."""
+    score = pl.when(pl.col("score").is_null()).then(pl.lit("none")).otherwise(_number("score", 1))
+    by_words = pl.when(pl.col("scorer") == EVIDENCE_SCORER).then(pl.lit(NOT_LOOKED_AT)).otherwise(pl.lit(""))
+    return pl.concat_str(pl.lit("Score: "), score, pl.lit(" — "), _found(), by_words, pl.lit("; "), _kept(rule))
+
+
+def _found() -> pl.Expr:
+    findings = pl.concat_list(
+        pl.struct(
+            value=-pl.sum_horizontal(features),  # negative, as structs sort by their first field
+            text=pl.lit(text),
+        )
+        for text, features in FINDINGS.items()
+    )
+    worth = findings.list.eval(pl.element().filter(pl.element().struct.field("value") <= -WORTH_SAYING))
+    said = worth.list.sort().list.head(FINDINGS_SAID).list.eval(pl.element().struct.field("text")).list.join(", ")
+    return pl.when(said == "").then(pl.lit(NOTHING)).otherwise(said)
+
+
+def _kept(rule: KeptRule) -> pl.Expr:
+    confidence, rank = pl.col("confidence"), pl.col("rank")
+    enough, near = confidence >= rule.min_confidence, rank <= rule.max_rank
+    said_confidence = pl.concat_str(
+        pl.lit("confidence "),
+        _number("confidence", 2),
+        pl.when(enough).then(pl.lit(" ≥ ")).otherwise(pl.lit(" < ")),
+        pl.lit(f"{rule.min_confidence:.2f}"),
+    )
+    said_rank = pl.concat_str(
+        pl.lit("rank "), rank, pl.when(near).then(pl.lit(" ≤ ")).otherwise(pl.lit(" > ")), pl.lit(str(rule.max_rank))
+    )
+    person = pl.col("by").fill_null("a person")
+    return (
+        pl.when(pl.col("verdict") == "accepted")
+        .then(pl.concat_str(pl.lit("kept: accepted by "), person))
+        .when(pl.col("verdict") == "rejected")
+        .then(pl.concat_str(pl.lit("not kept: rejected by "), person))
+        .when(pl.col("decorative_reason").is_not_null())
+        .then(pl.concat_str(pl.lit("not kept: decorative image, "), pl.col("decorative_reason")))
+        .when(pl.col("log_odds").is_null())
+        .then(pl.lit("not kept: the pair could not be scored"))
+        .when(enough & near)
+        .then(pl.concat_str(pl.lit("kept: "), said_confidence, pl.lit(", "), said_rank))
+        .when(~enough)
+        .then(pl.concat_str(pl.lit("not kept: "), said_confidence))
+        .otherwise(pl.concat_str(pl.lit("not kept: "), said_rank))
+    )
+
+
+def _number(column: str, digits: int) -> pl.Expr:
+    """With exactly so many digits: 7.0, not 7."""
+    scaled = (pl.col(column) * 10**digits).round().cast(pl.Int64)
+    fraction = (scaled % 10**digits).cast(pl.String()).str.zfill(digits)
+    return pl.concat_str((scaled // 10**digits).cast(pl.String()), pl.lit("."), fraction)
