@@ -1,0 +1,68 @@
+"""Bytes to text: BOM, UTF-8, the declared charset, then a guess."""
+
+import codecs
+import re
+
+from charset_normalizer import from_bytes
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_DECLARED = re.compile(rb"(?:charset|encoding|coding)\s*[=:]\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+_DECLARATION_BYTES = 4096
+_GUESS_BYTES = 200_000
+# What browsers mean by it (https://encoding.spec.whatwg.org/#names-and-labels).
+_MEANT = {"iso-8859-1": "cp1252", "latin-1": "cp1252", "latin1": "cp1252", "us-ascii": "cp1252", "ascii": "cp1252"}
+_MEANT |= {"gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "shift_jis": "cp932", "iso-8859-9": "cp1254"}
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+
+
+class BinaryFileError(ValueError):
+    """The bytes are not text."""
+
+
+def decode(data: bytes) -> str:
+    """The text, with LF for CRLF and lone CR. Raises BinaryFileError."""
+    text = _decode(data)
+    if len(_CONTROL.findall(text)) > len(text) // 100:
+        raise BinaryFileError("not text: control characters in it; is it a binary file with the wrong extension?")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _decode(data: bytes) -> str:
+    for bom, encoding in _BOMS:
+        if data.startswith(bom):
+            return data[len(bom) :].decode(encoding, errors="replace")
+    if b"\0" in data[:_GUESS_BYTES]:
+        return _without_bom_wide(data)
+    for encoding in ("utf-8", *_declared(data)):
+        try:
+            return data.decode(encoding)
+        except (UnicodeDecodeError, LookupError):
+            continue
+    guess = from_bytes(data[:_GUESS_BYTES]).best()
+    if guess is None:
+        raise BinaryFileError("not text in any charset known")
+    return data.decode(guess.encoding, errors="replace")
+
+
+def _without_bom_wide(data: bytes) -> str:
+    """UTF-16 without BOM: markup is ASCII, so every other byte is mostly zero."""
+    sample = data[:_DECLARATION_BYTES]
+    for first_zero, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if sample[first_zero::2].count(0) > len(sample) * 0.2 and sample[1 - first_zero :: 2].count(0) == 0:
+            return data.decode(encoding, errors="replace")
+    raise BinaryFileError("not text: zero bytes in it; is it a binary file with the wrong extension?")
+
+
+def _declared(data: bytes) -> list[str]:
+    match = _DECLARED.search(data[:_DECLARATION_BYTES])
+    if not match:
+        return []
+    name = match[1].decode("ascii").lower()
+    # A page that was read as bytes cannot be UTF-16 when its declaration is readable as ASCII.
+    return [] if name.startswith("utf-16") else [_MEANT.get(name, name)]

@@ -1,0 +1,314 @@
+"""HTML: prose, headings and image references with exact lines, in one pass over the tags."""
+
+import html
+import re
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import tinycss2
+
+from kg_pipeline.documents.image_names import commented_images, names_an_image, without_image_names
+from kg_pipeline.documents.parsed import Cut, Heading, ImageReference, ParsedDocument
+from kg_pipeline.documents.templates import TemplateTags, quoted
+
+IMAGE_TAG = "kg-image"
+"""Tag by which other parsers hand an image over: attributes kind, src, alt, title."""
+
+# Element → (attribute, kind). `image` is SVG's, and what browsers and JSX sites write for img.
+EMBEDS: dict[str, tuple[tuple[str, str], ...]] = {
+    "img": tuple((name, "html_img") for name in ("src", "data-src", "data-original", "data-lazy-src", "data-lazy")),
+    "image": (("href", "html_svg_image"), ("xlink:href", "html_svg_image"), ("src", "html_img")),
+    "feimage": (("href", "html_svg_image"), ("xlink:href", "html_svg_image")),
+    "source": (("src", "html_source"), ("data-src", "html_source")),
+    "video": (("poster", "html_poster"), ("src", "html_video")),
+    "object": (("data", "html_object"),),
+    "embed": (("src", "html_embed"),),
+    "v:imagedata": (("src", "html_img"),),
+    "amp-img": (("src", "html_img"),),
+}
+SOURCE_SETS = {"img": "html_img", "source": "html_source", "amp-img": "html_img", "image": "html_img"}
+BACKGROUNDS = frozenset(["body", "table", "thead", "tbody", "tr", "td", "th"])
+_NO_IMAGE_SOURCE = frozenset(["script", "iframe", "audio", "track", "frame", "input", "link"])
+
+BLOCKS = frozenset(
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "center",
+        "dd",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "li",
+        "main",
+        "nav",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "summary",
+        "table",
+        "tr",
+        "ul",
+    ]
+)
+HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_SILENT = frozenset(["script", "style", "title", "textarea", "template", "svg"])
+_KEPT_WHOLE = ("ul", "ol", "table", "pre")
+_MARKS = {"b": "**", "strong": "**", "code": "`", "kbd": "`", "tt": "`", "samp": "`"}
+_EMPTY_MARKS = re.compile(r"\*\*\s*\*\*|(?<!`)`\s*`(?!`)")
+_SPACES = re.compile(r"[ \t\f\v\xa0]+")
+_SOURCE_SET = re.compile(r"\s*([^\s,]\S*[^\s,]|[^\s,])(\s+[^,]*)?(?:,|$)")
+_IMPORT = re.compile(r"^\s*import\s+(\w+)\s+from\s+['\"]([^'\"\n]+)['\"]", re.MULTILINE)
+_FRONT_MATTER = re.compile(r"---[ \t]*\n.*?\n---[ \t]*(?=\n|\Z)", re.DOTALL)
+
+
+def parse_html(text: str) -> ParsedDocument:
+    """An HTML page or fragment; Jekyll's front matter is skipped."""
+    front = _FRONT_MATTER.match(text)
+    if front:
+        text = "\n" * front[0].count("\n") + text[front.end() :]
+    tags = TemplateTags()
+    return scan_html(tags.set_aside(text), tags)
+
+
+def scan_html(text: str, tags: TemplateTags) -> ParsedDocument:
+    """HTML whose template tags were set aside in `tags`."""
+    scanner = _Scanner(text.count("\n") + 1, tags, dict(_IMPORT.findall(text)))
+    scanner.feed(text)
+    scanner.close()
+    return scanner.document()
+
+
+class _Scanner(HTMLParser):
+    """Keeps what is open, and files each piece of text under the line it stands on."""
+
+    def __init__(self, line_count: int, tags: TemplateTags, imports: dict[str, str]) -> None:
+        super().__init__(convert_charrefs=False)
+        self._tags, self._imports = tags, imports
+        self._pieces: list[list[str]] = [[] for _ in range(line_count)]
+        self._open: Counter[str] = Counter()
+        self._heading: tuple[int, int, list[str]] | None = None
+        self._caption: list[str] = []
+        self._figures: list[int] = []
+        self._title: list[str] = []
+        self._headings: list[Heading] = []
+        self._references: list[ImageReference] = []
+        self._cuts: dict[int, Cut] = {}
+        self._code_lines: set[int] = set()
+        self._base: str | None = None
+
+    def document(self) -> ParsedDocument:
+        title = _one_line("".join(self._title))
+        return ParsedDocument(
+            prose=tuple(self._prose(number, pieces) for number, pieces in enumerate(self._pieces, start=1)),
+            headings=tuple(self._headings),
+            references=tuple(self._references),
+            cuts=self._cuts,
+            code_lines=frozenset(self._code_lines),
+            page_title=self._tags.remove(title).strip() or None,
+            base=self._base,
+        )
+
+    def _prose(self, number: int, pieces: list[str]) -> str:
+        line = without_image_names(self._tags.remove("".join(pieces)))
+        if number in self._code_lines:
+            return line.rstrip()
+        return _EMPTY_MARKS.sub("", _SPACES.sub(" ", line)).strip().strip("|").strip()
+
+    # Tags
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = {name: value or "" for name, value in reversed(attrs)}
+        line = self.getpos()[0]
+        if tag in BLOCKS:
+            self._begin_block(tag, line)
+        self._open[tag] += 1
+        if tag in HEADINGS:
+            self._end_heading()
+            self._heading = (line, HEADINGS[tag], [])
+        elif tag == "figure":
+            self._figures.append(len(self._references))
+        elif tag == "base" and "href" in attributes and self._base is None:
+            self._base = attributes["href"]
+        elif tag in ("td", "th"):
+            self._write(line, " | ")
+        elif tag == "li":
+            self._write(line, "- ")
+        elif tag == "br":
+            self._write(line, " ")
+        elif tag in _MARKS and not self._open["pre"]:
+            self._write(line, _MARKS[tag])
+        if not self._open["template"]:
+            self._collect(tag, attributes, line)
+
+    def handle_endtag(self, tag: str) -> None:
+        line = self.getpos()[0]
+        if self._open[tag]:
+            self._open[tag] -= 1
+            if tag in _MARKS and not self._open["pre"]:
+                self._write(line, _MARKS[tag])
+        if tag in HEADINGS:
+            self._end_heading()
+        elif tag == "figure":
+            self._end_figure()
+        if tag in BLOCKS:
+            self._write(line, " ")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in BLOCKS:
+            self.handle_endtag(tag)
+
+    def _begin_block(self, tag: str, line: int) -> None:
+        self._write(line, " ")
+        if any(piece.strip() for piece in self._pieces[line - 1]):
+            return
+        if self._open["table"] or self._open["pre"]:
+            return
+        in_list = self._open["ul"] + self._open["ol"]
+        if not in_list and tag != "li":
+            self._cuts[line] = Cut.PARAGRAPH
+        elif tag == "li" and in_list <= 1:
+            self._cuts[line] = Cut.LIST_ITEM
+
+    def _end_heading(self) -> None:
+        if self._heading:
+            line, level, pieces = self._heading
+            text = _one_line(without_image_names(self._tags.remove("".join(pieces))))
+            if text:
+                self._headings.append(Heading(line, level, text))
+        self._heading = None
+
+    def _end_figure(self) -> None:
+        self._open["figcaption"] = 0
+        caption = _one_line("".join(self._caption))
+        first = self._figures.pop() if self._figures else len(self._references)
+        if caption:
+            self._references[first:] = [
+                replace(reference, caption=caption) if reference.kind not in ("link", "commented") else reference
+                for reference in self._references[first:]
+            ]
+        self._caption = []
+
+    # Text
+
+    def handle_data(self, data: str) -> None:
+        line = self.getpos()[0]
+        if self._open["title"] and not self._open["svg"]:
+            self._title.append(data)
+        if any(self._open[tag] for tag in _SILENT):
+            return
+        for offset, target, alt, caption in self._tags.images(data):
+            self._refer(line + data.count("\n", 0, offset), "shortcode", target, alt, caption)
+        if self._open["figcaption"]:
+            self._caption.append(self._tags.remove(data))
+            return
+        for number, part in enumerate(data.split("\n"), start=line):
+            if self._open["pre"] and part.strip():
+                self._code_lines.add(number)
+            elif number > line and not part.strip() and not any(self._open[tag] for tag in _KEPT_WHOLE):
+                self._cuts.setdefault(number + 1, Cut.PARAGRAPH)
+            self._write(number, part)
+
+    def handle_entityref(self, name: str) -> None:
+        self.handle_data(html.unescape(f"&{name};").replace("\n", " "))
+
+    def handle_charref(self, name: str) -> None:
+        self.handle_data(html.unescape(f"&#{name};").replace("\n", " "))
+
+    def handle_comment(self, data: str) -> None:
+        for line, target, alt in commented_images(self._tags.restore(data), self.getpos()[0]):
+            self._refer(line, "commented", target, alt)
+
+    def _write(self, line: int, text: str) -> None:
+        if any(self._open[tag] for tag in _SILENT) or self._open["figcaption"]:
+            return
+        if line <= len(self._pieces):
+            self._pieces[line - 1].append(text)
+        if self._heading:
+            self._heading[2].append(text.strip("*`|") if text.strip() in ("**", "`") else text)
+
+    # References
+
+    def _collect(self, tag: str, attributes: dict[str, str], line: int) -> None:
+        alt, title = attributes.get("alt"), attributes.get("title")
+        if tag == IMAGE_TAG:
+            self._refer(line, attributes["kind"], attributes["src"], alt, title)
+            return
+        if tag == "a" or (tag in ("link", "meta") and not self._open["body"]):
+            target = attributes.get("content" if tag == "meta" else "href", "")
+            if names_an_image(self._tags.restore(target)):
+                self._refer(line, "link", target)
+            return
+        for name, kind in EMBEDS.get(tag, ()):
+            if attributes.get(name):
+                self._refer(line, kind, attributes[name], alt, title)
+        if tag == "input" and attributes.get("type", "").lower() == "image" and attributes.get("src"):
+            self._refer(line, "html_input", attributes["src"], alt)
+        if tag in SOURCE_SETS:
+            for candidate in _candidates(attributes.get("srcset", "") + "," + attributes.get("data-srcset", "")):
+                self._refer(line, SOURCE_SETS[tag], candidate, alt, title)
+        if tag in BACKGROUNDS and attributes.get("background"):
+            self._refer(line, "html_background", attributes["background"])
+        if tag not in EMBEDS and tag not in _NO_IMAGE_SOURCE:
+            for name in ("src", "sources", "image", "img"):
+                value = self._tags.restore(attributes.get(name, ""))
+                for target in [value] if names_an_image(value) else filter(names_an_image, quoted(value)):
+                    self._refer(line, "html_img", target, alt, title)
+        for target in _css_urls(attributes.get("style", "")):
+            self._refer(line, "css_url", target)
+
+    def _refer(self, line: int, kind: str, target: str, alt: str | None = None, caption: str | None = None) -> None:
+        target = self._written(self._tags.restore(target)).strip()
+        if not target or target.startswith("#"):
+            return
+        alt, caption = (None if text is None else _one_line(self._tags.restore(text)) for text in (alt, caption))
+        self._references.append(ImageReference(line, kind, target, alt, caption or None))
+
+    def _written(self, target: str) -> str:
+        """The path in a JSX expression such as {require('./a.png').default}, or in the variable it was imported as."""
+        if not target.startswith("{") or target.startswith(("{{", "{%")):
+            return target
+        inside = target[1:-1].strip()
+        return next(iter(quoted(inside)), self._imports.get(inside, target))
+
+
+def _candidates(source_set: str) -> list[str]:
+    if source_set.lstrip(", ").startswith("data:"):
+        return []
+    return list(dict.fromkeys(match[1] for match in _SOURCE_SET.finditer(source_set)))
+
+
+def _css_urls(style: str) -> list[str]:
+    if "url(" not in style.lower():
+        return []
+    found = []
+    for token in tinycss2.parse_component_value_list(style):
+        if token.type == "url":
+            found.append(token.value)
+        elif token.type == "function" and token.lower_name == "url":
+            found += [argument.value for argument in token.arguments if argument.type == "string"]
+    return found
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,57 @@
+"""What a parser makes of a text: prose line by line, headings, image references, places to cut."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from types import MappingProxyType
+
+
+class Cut(IntEnum):
+    """How good it is to begin a passage at a line; a line that is not named is the worst place."""
+
+    LIST_ITEM = 1
+    PARAGRAPH = 2
+
+
+@dataclass(frozen=True)
+class ImageReference:
+    """One place where a document embeds, links or comments out an image."""
+
+    line: int
+    """Line of the embedding, from 1."""
+    kind: str
+    target: str
+    """As written."""
+    alt: str | None = None
+    caption: str | None = None
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading; level 1 is the outermost."""
+
+    line: int
+    level: int
+    text: str
+
+
+@dataclass(frozen=True)
+class ParsedDocument:
+    """A document of `len(prose)` lines."""
+
+    prose: tuple[str, ...]
+    """Readable text of each source line; empty where the line holds only markup."""
+    headings: tuple[Heading, ...] = ()
+    references: tuple[ImageReference, ...] = ()
+    cuts: Mapping[int, Cut] = field(default_factory=lambda: MappingProxyType({}))
+    """Line to how good it is to begin a passage there."""
+    code_lines: frozenset[int] = frozenset()
+    title: str | None = None
+    """Title from front matter, else None."""
+    page_title: str | None = None
+    """Title that stands outside the text (HTML `<title>`), used where there is no heading."""
+    base: str | None = None
+    """HTML `<base href>`: what relative targets are relative to."""
+
+
+NOT_EMBEDDED_KINDS = frozenset({"link", "commented"})

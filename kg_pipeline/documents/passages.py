@@ -1,0 +1,124 @@
+"""Cutting a document into passages: at headings, then where a paragraph begins."""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kg_pipeline.documents.parsed import Cut, Heading, ParsedDocument
+
+# In characters, wide (CJK) ones counting double.
+ENOUGH = 800
+AT_MOST = 1200
+# A forced cut rather splits a list than leave a passage shorter than this.
+TOO_SHORT = 400
+
+_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Lines `line_start` to `line_end` (from 1, inclusive) and their prose."""
+
+    line_start: int
+    line_end: int
+    heading_path: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class _Line:
+    number: int
+    size: int
+    cut: int
+    is_heading: bool
+
+
+def cut_passages(document: ParsedDocument, title: str) -> list[Passage]:
+    """Passages that tile lines 1…N. Lines without prose (images, markup) join the passage before them.
+
+    A document without prose is one passage with `title` as its text.
+    """
+    prose = document.prose or ("",)
+    starts = _starts(_prose_lines(document))
+    if not starts:
+        return [Passage(1, len(prose), (), title)]
+    paths = _heading_paths(document.headings)
+    headings = {heading.line for heading in document.headings}
+    passages = []
+    for start, following in zip([1, *starts[1:]], [*starts[1:], len(prose) + 1], strict=True):
+        filled = [number for number in range(start, following) if prose[number - 1].strip()]
+        body = next((number for number in filled if number not in headings), filled[-1])
+        text = _BLANK_LINES.sub("\n\n", "\n".join(prose[start - 1 : following - 1])).strip("\n")
+        passages.append(Passage(start, following - 1, _path_at(paths, body), text))
+    return passages
+
+
+def width(text: str) -> int:
+    """Number of characters, wide ones counting double."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _prose_lines(document: ParsedDocument) -> list[_Line]:
+    headings = {heading.line for heading in document.headings}
+    return [
+        _Line(number, width(line) + 1, document.cuts.get(number, 0), number in headings)
+        for number, line in enumerate(document.prose, start=1)
+        if line.strip()
+    ]
+
+
+def _starts(lines: Iterable[_Line]) -> list[int]:
+    """First prose line of each passage."""
+    starts: list[int] = []
+    current: list[_Line] = []
+    for line in lines:
+        has_body = any(not earlier.is_heading for earlier in current)
+        size = sum(earlier.size for earlier in current)
+        if has_body and (line.is_heading or (size >= ENOUGH and line.cut == Cut.PARAGRAPH)):
+            starts.append(current[0].number)
+            current = []
+        current.append(line)
+        while sum(kept.size for kept in current) > AT_MOST and (split := _split(current)):
+            starts.append(current[0].number)
+            current = current[split:]
+    if current:
+        starts.append(current[0].number)
+    return starts
+
+
+def _split(lines: list[_Line]) -> int | None:
+    """Where to cut lines that are too many: index of the line that begins the next passage."""
+    best: tuple[tuple[bool, int, int], int] | None = None
+    size = 0
+    has_body = False
+    for index, line in enumerate(lines):
+        if has_body and size <= AT_MOST:
+            # A table or code block is cut only when no cut at a paragraph or list item is there at all.
+            quality = (size >= TOO_SHORT and line.cut > 0, line.cut, index)
+            best = max(best, (quality, index)) if best else (quality, index)
+        size += line.size
+        has_body = has_body or not line.is_heading
+    if best is None and len(lines) > 1 and has_body:
+        return len(lines) - 1
+    return best[1] if best else None
+
+
+def _heading_paths(headings: tuple[Heading, ...]) -> dict[int, tuple[str, ...]]:
+    """Line of a heading → the headings in force from there on."""
+    stack: list[Heading] = []
+    paths: dict[int, tuple[str, ...]] = defaultdict(tuple)
+    for heading in headings:
+        while stack and stack[-1].level >= heading.level:
+            stack.pop()
+        stack.append(heading)
+        paths[heading.line] = tuple(above.text for above in stack)
+    return paths
+
+
+def _path_at(paths: dict[int, tuple[str, ...]], line: int) -> tuple[str, ...]:
+    above = [number for number in paths if number <= line]
+    return paths[max(above)] if above else ()

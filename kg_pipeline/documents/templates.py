@@ -1,0 +1,75 @@
+"""Template tags in source pages (Liquid, Hugo shortcodes, JSX): set aside while parsing, and what images they name."""
+
+import re
+from collections.abc import Iterator
+
+from kg_pipeline.documents.image_names import names_an_image
+
+# Private-use characters: no parser of ours gives them a meaning, no real text holds them.
+_OPEN, _CLOSE = "\ue0f0", "\ue0f1"
+_PLACEHOLDER = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
+# 600: longer than any shortcode seen, short enough that a stray `{{` does not swallow a page.
+_TAG = re.compile(
+    r"(?P<jsx>=)(?P<value>\{\{(?:(?!\{\{|\}\}).){0,600}\}\}|\{[^{}\n]{1,300}\})"
+    r"|\{\{(?:(?!\{\{).){1,600}?\}\}|\{%(?:(?!\{%).){1,600}?%\}",
+    re.DOTALL,
+)
+_COMMENT_TAGS = (
+    (re.compile(r"\{%-?\s*comment\s*-?%\}"), "<!--"),
+    (re.compile(r"\{%-?\s*endcomment\s*-?%\}"), "-->"),
+)
+_IMAGE_TAG = re.compile(
+    r"\{(?:\{[<%]|%-?)\s*(?:include(?:_relative|_cached)?\s+)?(?P<name>[\w./-]*(?:figure|image|img|picture|screenshot"
+    r"|photo|thumb|lightbox)[\w./-]*)\s(?P<rest>.*)",
+    re.DOTALL | re.IGNORECASE,
+)
+_ATTRIBUTE = re.compile(r"([\w-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'%>}]+))")
+_QUOTED = re.compile(r"\"([^\"\n]+)\"|'([^'\n]+)'|`([^`\n]+)`")
+_SOURCES = ("src", "url", "file", "image", "image_path", "path", "link", "source", "img", "filename")
+
+
+class TemplateTags:
+    """The template tags of one text, each replaced by a placeholder without spaces and quotes."""
+
+    def __init__(self) -> None:
+        self._tags: list[str] = []
+
+    def set_aside(self, text: str) -> str:
+        """`text` with placeholders; the number of lines stays."""
+        for tag, mark in _COMMENT_TAGS:
+            text = tag.sub(mark, text)
+        return _TAG.sub(self._placeholder, text) if "{" in text else text
+
+    def _placeholder(self, match: re.Match[str]) -> str:
+        tag = match["value"] or match[0]
+        self._tags.append(tag)
+        placeholder = f"{_OPEN}{len(self._tags) - 1}{_CLOSE}"
+        return (f'="{placeholder}"' if match["jsx"] else placeholder) + "\n" * tag.count("\n")
+
+    def restore(self, text: str) -> str:
+        """`text` as it was written."""
+        return _PLACEHOLDER.sub(lambda match: self._tags[int(match[1])], text) if _OPEN in text else text
+
+    def remove(self, text: str) -> str:
+        """`text` without template tags: they are no prose."""
+        return _PLACEHOLDER.sub("", text) if _OPEN in text else text
+
+    def images(self, text: str) -> Iterator[tuple[int, str, str | None, str | None]]:
+        """(offset, target, alt, caption) of the image shortcodes in `text`."""
+        for match in _PLACEHOLDER.finditer(text) if _OPEN in text else ():
+            tag = _IMAGE_TAG.match(self._tags[int(match[1])])
+            if tag is None:
+                continue
+            attributes = {name.lower(): a or b or c for name, a, b, c in _ATTRIBUTE.findall(tag["rest"])}
+            target = next((attributes[name] for name in _SOURCES if attributes.get(name)), None)
+            target = target or next((text for text in quoted(tag["rest"]) if names_an_image(text)), None)
+            if target is None:
+                target = next((word for word in tag["rest"].split() if names_an_image(word) and "=" not in word), None)
+            if target:
+                caption = attributes.get("caption") or attributes.get("title")
+                yield match.start(), target, attributes.get("alt"), caption
+
+
+def quoted(expression: str) -> list[str]:
+    """The string literals of an expression."""
+    return [a or b or c for a, b, c in _QUOTED.findall(expression)]
