@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from graph_servers import running_server
 
 from kg_pipeline.config import Collection
 
@@ -16,3 +17,22 @@ def make_collection(tmp_path: Path):
         return Collection.model_validate(data, context={"base": tmp_path})
 
     return make
+
+
+@pytest.fixture(scope="session", params=["neo4j", "embedded"])
+def graph_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
+    """A graph server for the whole session: once a real Neo4j, once the embedded one."""
+    with running_server(request.param, tmp_path_factory.mktemp(request.param)) as server:
+        yield server
+
+
+@pytest.fixture
+def knowledge_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A small knowledge base on disk, a HOME beside it, and the command line to run it."""
+    from knowledge_base import KnowledgeBase
+
+    for name in ("NEO4J_URI", "NEO4J_USERNAME", "NEO4J_PASSWORD", "NEO4J_DATABASE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("KG_PIPELINE_HOME", "KG_PIPELINE_CONFIG", "DAGSTER_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    return KnowledgeBase.draw(tmp_path)

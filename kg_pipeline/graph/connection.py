@@ -1,0 +1,179 @@
+"""A connection to the graph: the server NEO4J_URI names, else the embedded one; driver errors in plain words."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import neo4j
+from neo4j import exceptions as bolt
+
+from kg_pipeline.config import Settings
+from kg_pipeline.graph.embedded import attached
+from kg_pipeline.graph.errors import GraphError
+
+Result = TypeVar("Result")
+
+DRIVER_SETTINGS: Mapping[str, Any] = {
+    "connection_timeout": 10.0,
+    "connection_acquisition_timeout": 60.0,
+    "max_transaction_retry_time": 30.0,
+    # A pooled connection that idled longer is checked before use: firewalls drop idle ones silently.
+    "liveness_check_timeout": 30.0,
+    "keep_alive": True,
+    "notifications_min_severity": "WARNING",
+    # In an empty graph every label is "unrecognized"; that says nothing.
+    "notifications_disabled_classifications": ["UNRECOGNIZED"],
+    "user_agent": "kg-pipeline",
+}
+
+RETRIED_CODES = ("Neo.ClientError.Statement.EntityNotFound",)
+"""Raised when another transaction deletes what this one matched; all statements are idempotent."""
+ATTEMPTS = 5
+
+TOO_LARGE = "Neo.TransientError.General.MemoryPoolOutOfMemoryError"
+
+
+class BatchTooLargeError(Exception):
+    """The server has not enough memory for one transaction of this size."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """An open driver, its database, and how to call the server in messages (never a password)."""
+
+    driver: neo4j.Driver = field(repr=False)
+    database: str | None
+    address: str
+    identity: str
+    """Names the server and database across runs, also when the port changes."""
+
+    def read(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
+        """All records of a reading statement. Raises GraphError."""
+
+        def work(transaction: neo4j.ManagedTransaction) -> list[dict[str, Any]]:
+            return transaction.run(text, parameters).data()
+
+        with explained(self.address), self.driver.session(database=self.database) as session:
+            return session.execute_read(work)
+
+    def write(self, work: Callable[[neo4j.ManagedTransaction], Result]) -> Result:
+        """Run `work`, which must be idempotent, in one transaction. Raises GraphError, BatchTooLargeError."""
+
+        def guarded(transaction: neo4j.ManagedTransaction) -> Result:
+            try:
+                return work(transaction)
+            except bolt.Neo4jError as error:
+                # The driver would resend a batch that is too large for 30 s.
+                if error.code == TOO_LARGE:
+                    raise BatchTooLargeError(TOO_LARGE) from error
+                raise
+
+        with explained(self.address), self.driver.session(database=self.database) as session:
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    return session.execute_write(guarded)
+                except (bolt.Neo4jError, bolt.IncompleteCommit) as error:
+                    outcome_unknown = isinstance(error, bolt.IncompleteCommit)
+                    if attempt == ATTEMPTS or not (outcome_unknown or getattr(error, "code", "") in RETRIED_CODES):
+                        raise
+            raise AssertionError("unreachable")
+
+    def run(self, text: str, **parameters: Any) -> None:
+        """Run one writing statement, e.g. DDL. Raises GraphError."""
+        self.write(lambda transaction: transaction.run(text, parameters).consume())
+
+
+@contextmanager
+def connect(settings: Settings, home: Path) -> Iterator[Connection]:
+    """A checked connection: to NEO4J_URI when set, else to the embedded server of `home`. Raises GraphError."""
+    if settings.neo4j_uri:
+        password = settings.neo4j_password.get_secret_value()
+        auth = (settings.neo4j_username, password) if password else None
+        with _opened(settings.neo4j_uri, auth, settings.neo4j_database) as connection:
+            yield connection
+    else:
+        with attached(home) as server, _opened(server.uri, server.auth, server.database, "embedded") as connection:
+            yield connection
+
+
+def without_userinfo(uri: str) -> str:
+    """An address that may be printed."""
+    parts = urlsplit(uri)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+@contextmanager
+def _opened(
+    uri: str, auth: tuple[str, str] | None, database: str | None, identity: str | None = None
+) -> Iterator[Connection]:
+    address = without_userinfo(uri)
+    try:
+        driver = neo4j.GraphDatabase.driver(uri, auth=auth, **DRIVER_SETTINGS)
+    except (bolt.ConfigurationError, ValueError) as error:
+        raise GraphError(
+            f"NEO4J_URI is not an address of a Neo4j server: {address} ({error}); "
+            "expected e.g. neo4j://localhost:7687 or neo4j+s://name.databases.neo4j.io"
+        ) from None
+    with driver:
+        name = identity or f"{address}/{database or ''}"
+        connection = Connection(driver, database, address, name)
+        with explained(address):
+            driver.verify_connectivity()
+        connection.read("RETURN 1 AS one")
+        yield connection
+
+
+@contextmanager
+def explained(address: str) -> Iterator[None]:
+    """Turn errors of the driver into GraphError: what, where, what to do. Values of parameters stay out of it."""
+    try:
+        yield
+    except (bolt.ServiceUnavailable, bolt.SessionExpired, bolt.ReadServiceUnavailable, OSError) as error:
+        raise GraphError(
+            f"no Neo4j server answers at {address} ({_first_line(error)}): start it, or correct NEO4J_URI; "
+            "without NEO4J_URI an embedded server is used"
+        ) from error
+    except bolt.AuthError as error:
+        if isinstance(error, bolt.Forbidden) or "Forbidden" in (error.code or ""):
+            raise _too_few_rights(address, error) from error
+        raise GraphError(
+            f"the Neo4j server at {address} refuses user name or password: set NEO4J_USERNAME and NEO4J_PASSWORD"
+        ) from error
+    except bolt.Forbidden as error:
+        raise _too_few_rights(address, error) from error
+    except bolt.ConstraintError as error:
+        # The server's message quotes the offending value.
+        raise GraphError(
+            f"the graph at {address} refuses a row: a uniqueness constraint is violated ({error.code}). A node of your "
+            "own uses an `id` of ours with other labels, or concept nodes lack the label __Entity__; "
+            "`kg-pipeline doctor` shows the constraints"
+        ) from error
+    except bolt.Neo4jError as error:
+        raise GraphError(_explain_server_error(address, error)) from error
+    except bolt.DriverError as error:
+        raise GraphError(f"the connection to {address} failed: {_first_line(error)}") from error
+
+
+def _too_few_rights(address: str, error: bolt.Neo4jError) -> GraphError:
+    return GraphError(
+        f"the user has too few rights on {address} ({error.code}): it needs to read, write and create constraints "
+        "(role `architect` or more; on a cluster also a member that takes writes)"
+    )
+
+
+def _explain_server_error(address: str, error: bolt.Neo4jError) -> str:
+    code = error.code or ""
+    gone = "database" in str(error.message).lower() and "not exist" in str(error.message)
+    if "DatabaseNotFound" in code or gone:
+        return f"there is no such database on {address}: correct NEO4J_DATABASE, or leave it unset for the default one"
+    if "DatabaseUnavailable" in code or "DatabaseNotAvailable" in code:
+        return f"the database on {address} is not available ({code}): wait until it is online and run again"
+    return f"the graph at {address} refused a statement: {code}: {_first_line(error.message or '')}"
+
+
+def _first_line(error: object) -> str:
+    lines = str(error).splitlines()
+    return lines[0][:300] if lines else type(error).__name__

@@ -1,0 +1,90 @@
+"""A graph as frames: one of nodes per label, one of relationships per type, each conforming to the model."""
+
+import hashlib
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import polars as pl
+
+from kg_pipeline.graph.model import ENDS, RELATIONSHIPS, SYNCED_NODES
+
+NODE_KEY = ["id"]
+
+Ends: TypeAlias = tuple[str, str, str, str]
+"""The kind of both ends of a relationship: start label, start key property, end label, end key property."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes and relationships of one collection, sorted by key, every label and type of the model present.
+
+    first_seen, generation and the times of runs are no part of it, so equal graphs are graphs of equal content.
+    """
+
+    nodes: Mapping[str, pl.DataFrame]
+    edges: Mapping[str, pl.DataFrame]
+    dangling: Mapping[str, int] = field(default_factory=dict)
+    """Relationships that were left out, per type, because an end does not exist."""
+
+    @classmethod
+    def of(
+        cls,
+        nodes: Mapping[str, pl.DataFrame],
+        edges: Mapping[str, pl.DataFrame],
+        dangling: Mapping[str, int] | None = None,
+    ) -> "Graph":
+        """The graph with missing frames empty, columns and types of the model, and rows sorted by key."""
+        return cls(
+            {label: _conform(nodes.get(label), node.schema, NODE_KEY) for label, node in SYNCED_NODES.items()},
+            {name: _conform(edges.get(name), kind.schema, kind.key_columns) for name, kind in RELATIONSHIPS.items()},
+            dangling or {},
+        )
+
+    @classmethod
+    def empty(cls) -> "Graph":
+        """A graph without nodes."""
+        return cls.of({}, {})
+
+    def parts(self) -> Iterator[tuple[str, pl.DataFrame]]:
+        """Every label and type with its rows."""
+        yield from self.nodes.items()
+        yield from self.edges.items()
+
+    def counts(self) -> dict[str, int]:
+        """Number of rows of every label and type."""
+        return {name: frame.height for name, frame in self.parts()}
+
+    @property
+    def size(self) -> int:
+        """Number of nodes and relationships."""
+        return sum(self.counts().values())
+
+    def equals(self, other: "Graph") -> bool:
+        """Whether both hold the same nodes and relationships with the same properties."""
+        theirs = dict(other.parts())
+        return all(frame.equals(theirs[name]) for name, frame in self.parts())
+
+    def fingerprint(self) -> str:
+        """Hex SHA-256 of the content."""
+        digest = hashlib.sha256()
+        for name, frame in self.parts():
+            digest.update(f"{name}\n".encode())
+            for batch in frame.iter_slices(50_000):
+                rows = io.BytesIO()
+                batch.write_ndjson(rows)
+                digest.update(rows.getbuffer())
+        return digest.hexdigest()
+
+
+def end_kinds(frame: pl.DataFrame) -> list[Ends]:
+    """Distinct kinds of ends of a relationship frame, sorted."""
+    columns = [column for column in ENDS if column not in {"start", "end"}]
+    return [(a, b, c, d) for a, b, c, d in frame.select(columns).unique().sort(columns).rows()]
+
+
+def _conform(frame: pl.DataFrame | None, schema: pl.Schema, key: list[str]) -> pl.DataFrame:
+    if frame is None:
+        return pl.DataFrame(schema=schema)
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items()).sort(key).rechunk()

@@ -1,0 +1,202 @@
+"""The model of the graph as data: one declaration per label and relationship type, constraints, the schema as text."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from kg_pipeline.graph.errors import GraphError
+
+TEXT, INT, FLOAT = pl.String(), pl.Int64(), pl.Float64()
+TEXTS = pl.List(pl.String())
+# Milliseconds: what every Bolt server keeps (ArcadeDB cuts microseconds off).
+TIME = pl.Datetime("ms", "UTC")
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+
+MARKER = "kg-pipeline"
+"""`managed_by` of the nodes that collections share: a foreign node with the same label is never taken for ours."""
+
+Properties = Mapping[str, pl.DataType]
+
+
+def checked_name(name: str) -> str:
+    """`name`, when it may stand in Cypher text (labels, types and property names cannot be parameters)."""
+    if not NAME.fullmatch(name):
+        raise GraphError(
+            f"{name!r} cannot be a label, relationship type or property name here: "
+            "use at most 64 letters, digits and '_', not beginning with a digit"
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class NodeType:
+    """One label of ours. `id` is the key; every property is compared but those in `stamped`."""
+
+    label: str
+    doc: str
+    properties: Properties
+    extra_labels: tuple[str, ...] = ()
+    shared: bool = False
+    """Whether collections share the nodes: then IN_COLLECTION holds them, and they carry `managed_by` only."""
+    stamped: tuple[str, ...] = ()
+    """Properties set to the time of the run whenever the node is written."""
+    synced: bool = True
+    """Whether plans contain it; the Collection node is the ledger of the sync and written by it alone."""
+
+    @property
+    def schema(self) -> pl.Schema:
+        """Columns of a frame of such nodes."""
+        return pl.Schema({"id": TEXT, **self.properties})
+
+    @property
+    def pattern(self) -> str:
+        """All labels, as in `(n:Concept:__Entity__)`: one added later under a constraint is refused by ArcadeDB."""
+        return ":".join((self.label, *self.extra_labels))
+
+
+@dataclass(frozen=True)
+class RelationshipType:
+    """One relationship type of ours. Its key: both ends, the collection and the properties in `key`."""
+
+    type: str
+    doc: str
+    start: tuple[str, ...]
+    end: tuple[str, ...]
+    properties: Properties
+    key: tuple[str, ...] = ()
+
+    @property
+    def schema(self) -> pl.Schema:
+        """Columns of a frame of such relationships."""
+        return pl.Schema({**dict.fromkeys(ENDS, TEXT), **self.properties})
+
+    @property
+    def key_columns(self) -> list[str]:
+        """Columns that tell one relationship from another."""
+        return [*ENDS, *self.key]
+
+
+ENDS = ("start_label", "start_key", "start", "end_label", "end_key", "end")
+"""Columns of every relationship frame: label, name of the key property and key of both ends."""
+
+EVIDENCE: Properties = {
+    "log_odds": FLOAT,
+    "score": FLOAT,
+    "confidence": FLOAT,
+    "confidence_source": TEXT,
+    "rank": INT,
+    "margin": FLOAT,
+    "scorer": TEXT,
+    "strategies": TEXTS,
+    "reason": TEXT,
+    "verdict": TEXT,
+    # What we wrote into `verdict`; where the two differ, a person has set it (verdicts.harvest).
+    "verdict_synced": TEXT,
+}
+
+NODES: Mapping[str, NodeType] = {
+    node.label: node
+    for node in (
+        NodeType(
+            "Document",
+            "a document of the collection",
+            {"title": TEXT, "uri": TEXT, "path": TEXT, "format": TEXT, "language": TEXT, "sha256": TEXT},
+        ),
+        NodeType(
+            "Chunk",
+            "a passage",
+            {"text": TEXT, "index": INT, "heading": TEXT, "line_start": INT, "line_end": INT, "page": INT},
+        ),
+        NodeType(
+            "Image",
+            "a picture; id = sha256 of its bytes, text = what can be read in it",
+            {"format": TEXT, "width": INT, "height": INT, "text": TEXT},
+            shared=True,
+        ),
+        NodeType(
+            "Concept",
+            "a thing that has a name",
+            {"name": TEXT, "aliases": TEXTS, "description": TEXT},
+            extra_labels=("__Entity__",),
+            shared=True,
+        ),
+        NodeType(
+            "OrphanReport",
+            "the images that nothing uses; counts = JSON, files per reason",
+            {"counts": TEXT},
+            stamped=("generated_at",),
+        ),
+        NodeType("Collection", "a body of knowledge", {"generation": INT, "input_hash": TEXT}, synced=False),
+    )
+}
+
+RELATIONSHIPS: Mapping[str, RelationshipType] = {
+    relationship.type: relationship
+    for relationship in (
+        RelationshipType("FROM_DOCUMENT", "a passage stands in a document", ("Chunk",), ("Document",), {}),
+        RelationshipType("NEXT_CHUNK", "the passage that follows", ("Chunk",), ("Chunk",), {}),
+        RelationshipType("FROM_CHUNK", "a concept is mentioned in a passage", ("Concept",), ("Chunk",), {}),
+        RelationshipType(
+            "IN_COLLECTION",
+            "an image or concept belongs to a collection",
+            ("Image", "Concept"),
+            ("Collection",),
+            {"paths": TEXTS, "uri": TEXT, "orphan_reason": TEXT},
+        ),
+        RelationshipType(
+            "REFERENCES",
+            "the document itself shows the image here",
+            ("Chunk",),
+            ("Image",),
+            {"line": INT, "target": TEXT, "alt": TEXT, "caption": TEXT},
+            key=("line", "target"),
+        ),
+        RelationshipType(
+            "HAS_VISUAL_EVIDENCE",
+            "the image was found to show the passage or document",
+            ("Chunk", "Document"),
+            ("Image",),
+            {**EVIDENCE, "best_chunk": TEXT},
+        ),
+        RelationshipType("ILLUSTRATES", "the image was found to show the concept", ("Image",), ("Concept",), EVIDENCE),
+        RelationshipType(
+            "REJECTED_EVIDENCE",
+            "a person said that the image does not show it",
+            ("Chunk", "Concept"),
+            ("Image",),
+            {"by": TEXT, "at": TIME},
+        ),
+        RelationshipType(
+            "LISTS",
+            "the report lists the image; suggestion = id of the passage that most wants it",
+            ("OrphanReport",),
+            ("Image",),
+            {"reason": TEXT, "suggestion": TEXT},
+        ),
+    )
+}
+
+SYNCED_NODES = {label: node for label, node in NODES.items() if node.synced}
+
+
+def constraints() -> list[str]:
+    """DDL of the model: uniqueness of `id` only, which Community has (node keys and existence are Enterprise)."""
+    return [
+        f"CREATE CONSTRAINT kg_pipeline_{label.lower()}_id IF NOT EXISTS FOR (n:{label}) REQUIRE n.id IS UNIQUE"
+        for label in NODES
+    ]
+
+
+def schema_text() -> str:
+    """The model in words, e.g. as `neo4j_schema` of neo4j-graphrag's Text2CypherRetriever."""
+    lines = ["Node properties:"]
+    lines += [f"{node.label} {{{', '.join(['id', *node.properties])}}}: {node.doc}" for node in NODES.values()]
+    lines.append("Relationships:")
+    for relationship in RELATIONSHIPS.values():
+        properties = f" {{{', '.join(relationship.properties)}}}" if relationship.properties else ""
+        start, end = "|".join(relationship.start), "|".join(relationship.end)
+        lines.append(f"(:{start})-[:{relationship.type}{properties}]->(:{end}): {relationship.doc}")
+    return "\n".join(lines)

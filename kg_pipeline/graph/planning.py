@@ -1,0 +1,81 @@
+"""What to write and delete so that the graph becomes the wanted one: pure functions over frames."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from kg_pipeline.graph.errors import GraphError
+from kg_pipeline.graph.frames import NODE_KEY, Graph
+from kg_pipeline.graph.model import RELATIONSHIPS
+
+MAX_DELETED_SHARE = 0.5
+FREE_DELETES = 20
+"""So few rows of a kind may always go: the guard is there for collections that were lost, not for small ones."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Rows to create or change, and rows to delete (whole, as last seen)."""
+
+    upserts: Graph
+    deletes: Graph
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.upserts.size == 0 and self.deletes.size == 0
+
+    def without_deletes(self) -> "Plan":
+        """The same plan with everything left standing."""
+        return Plan(self.upserts, Graph.empty())
+
+
+def plan(last_synced: Graph, wanted: Graph) -> Plan:
+    """The difference: rows of `wanted` that are new or differ in any property, keys that are no longer wanted."""
+    before, after = dict(last_synced.parts()), dict(wanted.parts())
+    upserts = {
+        name: rows.join(before[name], on=rows.columns, how="anti", nulls_equal=True) for name, rows in after.items()
+    }
+    deletes = {name: rows.join(after[name], on=key_columns(name), how="anti") for name, rows in before.items()}
+    return Plan(Graph.of(upserts, upserts), Graph.of(deletes, deletes))
+
+
+def applied(last_synced: Graph, plan: Plan) -> Graph:
+    """What the graph holds when `plan` was applied to `last_synced`."""
+
+    def merge(name: str, frame: pl.DataFrame, upserts: pl.DataFrame, deletes: pl.DataFrame) -> pl.DataFrame:
+        key = key_columns(name)
+        kept = frame.join(upserts, on=key, how="anti").join(deletes, on=key, how="anti")
+        return pl.concat([kept, upserts])
+
+    upserts, deletes = dict(plan.upserts.parts()), dict(plan.deletes.parts())
+    merged = {name: merge(name, frame, upserts[name], deletes[name]) for name, frame in last_synced.parts()}
+    return Graph.of(merged, merged)
+
+
+def key_columns(name: str) -> list[str]:
+    """Columns that identify a row of a label or relationship type."""
+    return RELATIONSHIPS[name].key_columns if name in RELATIONSHIPS else NODE_KEY
+
+
+def check_mass_delete(
+    plan: Plan, last_synced: Graph, *, max_share: float = MAX_DELETED_SHARE, allowed: bool = False
+) -> None:
+    """Raise GraphError when a plan deletes more than `max_share` of the nodes of a label or of all relationships."""
+    if allowed:
+        return
+    before = {label: frame.height for label, frame in last_synced.nodes.items()}
+    gone = {label: frame.height for label, frame in plan.deletes.nodes.items()}
+    before["relationships"] = sum(frame.height for frame in last_synced.edges.values())
+    gone["relationships"] = sum(frame.height for frame in plan.deletes.edges.values())
+    too_many = [
+        f"{count} of {before[name]} {name}"
+        for name, count in gone.items()
+        if count > FREE_DELETES and count > max_share * before[name]
+    ]
+    if too_many:
+        raise GraphError(
+            f"this run would delete {', '.join(too_many)}: more than {max_share:.0%} of what the collection has in the "
+            "graph, so nothing was written. Usually a folder was moved, emptied or not mounted. Look at the difference "
+            "(kg-pipeline diff); if it is meant, run again with --allow-mass-delete"
+        )

@@ -1,0 +1,149 @@
+"""What the graph really holds: a collection read back over Bolt, as the frames it was written from."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import polars as pl
+from neo4j.time import DateTime
+
+from kg_pipeline.graph import statements
+from kg_pipeline.graph.apply import count, foreign_keys
+from kg_pipeline.graph.connection import Connection
+from kg_pipeline.graph.frames import Ends, Graph
+from kg_pipeline.graph.model import ENDS, NODES, RELATIONSHIPS, SYNCED_NODES, TIME, RelationshipType
+
+
+def count_graph(connection: Connection, collection: str) -> dict[str, int]:
+    """Nodes per label and relationships per type that the collection has in the graph, read from it."""
+    return count(connection, collection, [*SYNCED_NODES, *RELATIONSHIPS])
+
+
+def read_graph(connection: Connection, collection: str, foreign_ends: Sequence[str]) -> Graph:
+    """The collection as it is in the graph. `foreign_ends`: `Label.key` of foreign nodes our relationships may end at.
+
+    Relationships of ours with other ends (a foreign label that is not configured any more) are not part of it:
+    find_strays has them.
+    """
+    nodes = {
+        label: _frame(connection, statements.node_read(node), node.schema, collection)
+        for label, node in SYNCED_NODES.items()
+    }
+    edges = {name: _edges(connection, edge, foreign_ends, collection) for name, edge in RELATIONSHIPS.items()}
+    return Graph.of(nodes, edges)
+
+
+def find_strays(connection: Connection, collection: str, known: Graph, foreign_ends: Sequence[str]) -> list[str]:
+    """Element ids of relationships of the collection whose ends the model does not know, or that are doubled."""
+    strays: list[str] = []
+    for name, edge in RELATIONSHIPS.items():
+        found = connection.read(statements.stray_edges(edge), collection=collection)
+        if len(found) == known.edges[name].height:
+            continue
+        seen: dict[tuple[Any, ...], str] = {}
+        for ends in allowed_ends(edge, foreign_ends):
+            for row in connection.read(statements.edge_read(edge, ends), collection=collection):
+                seen.setdefault((*ends, row["start"], row["end"], *(row[key] for key in edge.key)), row["element"])
+        strays += sorted({row["element"] for row in found} - set(seen.values()))
+    return strays
+
+
+def allowed_ends(edge: RelationshipType, foreign_ends: Sequence[str]) -> Iterator[Ends]:
+    """Every kind of ends a relationship of that type may have; a foreign node stands where a Concept may stand."""
+    foreign = [(label, key) for label, _, key in (end.partition(".") for end in foreign_ends)]
+
+    def places(labels: Sequence[str]) -> list[tuple[str, str]]:
+        own = [(label, "id") for label in labels]
+        return own + (foreign if "Concept" in labels else [])
+
+    for start in places(edge.start):
+        for end in places(edge.end):
+            yield (*start, *end)
+
+
+def present_foreign(connection: Connection, wanted: Graph) -> tuple[Graph, int]:
+    """`wanted` without relationships to foreign nodes that are not there, or not the only one with their key."""
+    missing: dict[tuple[str, str], list[str]] = {}
+    for label, key, values in _foreign_values(wanted):
+        rows = [{"id": value, "keys": foreign_keys(value)} for value in values]
+        found = connection.read(statements.foreign_matches(label, key), rows=rows)
+        single = {row["id"] for row in found if row["n"] == 1}
+        missing[label, key] = [value for value in values if value not in single]
+    if not any(missing.values()):
+        return wanted, 0
+    edges = {name: _without(frame, missing) for name, frame in wanted.edges.items()}
+    left_out = sum(frame.height for frame in wanted.edges.values()) - sum(frame.height for frame in edges.values())
+    return Graph.of(wanted.nodes, edges, wanted.dangling), left_out
+
+
+def foreign_ends_of(graph: Graph) -> tuple[str, ...]:
+    """`Label.key` of the foreign nodes a graph's relationships end at, sorted."""
+    return tuple(f"{label}.{key}" for label, key, _ in _foreign_values(graph))
+
+
+def _foreign_values(graph: Graph) -> list[tuple[str, str, list[str]]]:
+    sides = [
+        frame.select(label=f"{side}_label", key=f"{side}_key", value=side)
+        for frame in graph.edges.values()
+        for side in ("start", "end")
+    ]
+    ends = pl.concat(sides).filter(~pl.col("label").is_in(list(NODES))).unique()
+    grouped = ends.group_by("label", "key").agg(pl.col("value").sort()).sort("label", "key")
+    return [(label, key, values) for label, key, values in grouped.rows()]
+
+
+def _without(frame: pl.DataFrame, missing: dict[tuple[str, str], list[str]]) -> pl.DataFrame:
+    for side in ("start", "end"):
+        for (label, key), values in missing.items():
+            gone = {f"{side}_label": label, f"{side}_key": key}
+            at = pl.all_horizontal(pl.col(column) == value for column, value in gone.items())
+            frame = frame.filter(~(at & pl.col(side).is_in(values)))
+    return frame
+
+
+def _edges(
+    connection: Connection, edge: RelationshipType, foreign_ends: Sequence[str], collection: str
+) -> pl.DataFrame:
+    frames = []
+    for ends in allowed_ends(edge, foreign_ends):
+        names = dict(zip(("start_label", "start_key", "end_label", "end_key"), ends, strict=True))
+        schema = pl.Schema({name: dtype for name, dtype in edge.schema.items() if name not in names})
+        frame = _frame(connection, statements.edge_read(edge, ends), schema, collection)
+        frames.append(frame.with_columns(pl.lit(value).alias(name) for name, value in names.items()))
+    rows = pl.concat(frames).select(*ENDS, *edge.properties)
+    return rows.unique(edge.key_columns, keep="first", maintain_order=True)
+
+
+def _frame(connection: Connection, text: str, schema: pl.Schema, collection: str) -> pl.DataFrame:
+    rows = connection.read(text, collection=collection)
+    # Somebody may have put a value of another type there: such a cell reads as null, differs and is written again.
+    return pl.DataFrame(
+        {
+            name: pl.Series(name, [_READ[type(dtype)](row[name]) for row in rows], dtype, strict=False)
+            for name, dtype in schema.items()
+        }
+    )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _texts(value: Any) -> list[str] | None:
+    return [str(item) for item in value] if isinstance(value, list) else None
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _time(value: Any) -> Any:
+    return value.to_native() if isinstance(value, DateTime) else None
+
+
+_READ: dict[type[pl.DataType], Callable[[Any], Any]] = {
+    pl.String: _text,
+    pl.Int64: _number,
+    pl.Float64: _number,
+    pl.List: _texts,
+    type(TIME): _time,
+}

@@ -1,0 +1,166 @@
+"""The Cypher text, made from the model. Names come from the model or passed `checked_name`; values are parameters."""
+
+from kg_pipeline.graph.frames import Ends
+from kg_pipeline.graph.model import NODES, NodeType, RelationshipType, checked_name
+
+# A write lock on the Collection node, then its state as no other run can change it before this transaction ends.
+FENCE = """
+MATCH (c:Collection {id: $collection}) WHERE c.managed_by = $marker
+SET c.collection = $collection
+RETURN c.claimed AS claimed
+"""
+
+HEAD = """
+MATCH (c:Collection {id: $collection})
+RETURN c.managed_by AS managed_by, c.generation AS generation, c.claimed AS claimed, c.input_hash AS input_hash,
+       c.completed_at AS completed_at, c.foreign_ends AS foreign_ends
+"""
+
+CREATE_COLLECTION = """
+MERGE (c:Collection {id: $collection})
+ON CREATE SET c.managed_by = $marker, c.generation = 0, c.claimed = 0, c.first_seen = $now
+"""
+
+CLAIM = """
+MATCH (c:Collection {id: $collection})
+SET c.claimed = $generation, c.foreign_ends = $foreign_ends
+"""
+
+COMPLETE = """
+MATCH (c:Collection {id: $collection})
+SET c.generation = $generation, c.input_hash = $input_hash, c.completed_at = $now, c.foreign_ends = $foreign_ends
+"""
+
+
+def node_upsert(node: NodeType) -> str:
+    """Rows {id, p}. A node of that id that is not ours stays as it is; `written` counts the nodes that are ours.
+
+    A shared node is held by IN_COLLECTION from its first moment, so that a crash never leaves one that nobody holds.
+    """
+    stamps = "".join(f", n.{name} = $now" for name in node.stamped)
+    if not node.shared:
+        return f"""
+UNWIND $rows AS r
+MERGE (n:{node.pattern} {{id: r.id}})
+ON CREATE SET n.collection = $collection, n.first_seen = $now
+WITH n, r WHERE n.collection = $collection
+SET n += r.p, n.generation = $generation{stamps}
+RETURN count(n) AS written
+"""
+    return f"""
+UNWIND $rows AS r
+MERGE (n:{node.pattern} {{id: r.id}})
+ON CREATE SET n.managed_by = $marker, n.first_seen = $now
+FOREACH (ours IN CASE WHEN n.managed_by = $marker THEN [n] ELSE [] END | SET n += r.p)
+WITH n
+MATCH (c:Collection {{id: $collection}})
+MERGE (n)-[held:IN_COLLECTION {{collection: $collection}}]->(c)
+ON CREATE SET held.first_seen = $now, held.generation = $generation
+RETURN count(n) AS written
+"""
+
+
+def node_deletes(node: NodeType) -> list[str]:
+    """Statements of one transaction that take rows {id} away: of a shared node our hold, the node with the last one."""
+    if not node.shared:
+        return [
+            f"UNWIND $rows AS r MATCH (n:{node.label} {{id: r.id}}) WHERE n.collection = $collection DETACH DELETE n"
+        ]
+    return [
+        f"UNWIND $rows AS r MATCH (:{node.label} {{id: r.id}})"
+        "-[held:IN_COLLECTION {collection: $collection}]->(:Collection {id: $collection}) DELETE held",
+        f"UNWIND $rows AS r MATCH (n:{node.label} {{id: r.id}}) "
+        "WHERE n.managed_by = $marker AND NOT EXISTS { (n)-[:IN_COLLECTION]->(:Collection) } DETACH DELETE n",
+    ]
+
+
+def edge_upsert(edge: RelationshipType, ends: Ends) -> str:
+    """Rows {start, end, p} with ends of the kind `ends` (start label and key property, end label and key property)."""
+    properties = "e += r.p, " if edge.properties else ""
+    return f"""
+UNWIND $rows AS r
+{_match_ends(ends)}
+MERGE (a)-[e:{edge.type} {_edge_key(edge, "r.p.")}]->(b)
+ON CREATE SET e.first_seen = $now
+SET {properties}e.generation = $generation
+RETURN count(e) AS written
+"""
+
+
+def edge_delete(edge: RelationshipType, ends: Ends) -> str:
+    """Rows {start, end, p} as in `edge_upsert`."""
+    return f"""
+UNWIND $rows AS r
+{_match_ends(ends)}
+MATCH (a)-[e:{edge.type} {_edge_key(edge, "r.p.")}]->(b)
+DELETE e
+"""
+
+
+def node_count(node: NodeType) -> str:
+    """Number of nodes that the collection holds."""
+    if node.shared:
+        return (
+            f"MATCH (n:{node.label})-[:IN_COLLECTION {{collection: $collection}}]->(:Collection {{id: $collection}}) "
+            "RETURN count(DISTINCT n) AS n"
+        )
+    return f"MATCH (n:{node.label}) WHERE n.collection = $collection RETURN count(n) AS n"
+
+
+def edge_count(edge: RelationshipType) -> str:
+    """Number of relationships of the collection."""
+    return f"MATCH ()-[e:{edge.type}]->() WHERE e.collection = $collection RETURN count(e) AS n"
+
+
+def node_read(node: NodeType) -> str:
+    """All nodes the collection holds, a column per property. A shared one that nobody holds counts as ours."""
+    columns = ", ".join(f"n.{name} AS {name}" for name in node.schema)
+    if not node.shared:
+        return f"MATCH (n:{node.label}) WHERE n.collection = $collection RETURN {columns}"
+    return (
+        f"MATCH (n:{node.label})-[:IN_COLLECTION {{collection: $collection}}]->(:Collection {{id: $collection}}) "
+        f"WITH DISTINCT n RETURN {columns}"
+    )
+
+
+def edge_read(edge: RelationshipType, ends: Ends) -> str:
+    """All relationships of the collection between ends of that kind: start, end, a column per property, element."""
+    start_label, start_key, end_label, end_key = map(checked_name, ends)
+    columns = "".join(f", e.{name} AS {name}" for name in edge.properties)
+    return (
+        f"MATCH (a:{start_label})-[e:{edge.type}]->(b:{end_label}) WHERE e.collection = $collection "
+        f"RETURN a.{start_key} AS start, b.{end_key} AS end{columns}, elementId(e) AS element"
+    )
+
+
+def foreign_matches(label: str, key: str) -> str:
+    """Of rows {id, keys}: how many nodes there are for each id."""
+    return (
+        f"UNWIND $rows AS r MATCH (n:{checked_name(label)}) WHERE n.{checked_name(key)} IN r.keys "
+        "RETURN r.id AS id, count(n) AS n"
+    )
+
+
+def stray_edges(edge: RelationshipType) -> str:
+    """Relationships of the collection by their element id, to find those with ends that the model does not allow."""
+    return f"MATCH ()-[e:{edge.type}]->() WHERE e.collection = $collection RETURN elementId(e) AS element"
+
+
+DELETE_STRAYS = "UNWIND $rows AS r MATCH ()-[e]->() WHERE elementId(e) = r AND e.collection = $collection DELETE e"
+
+
+def _match_ends(ends: Ends) -> str:
+    start_label, start_key, end_label, end_key = map(checked_name, ends)
+    return "\n".join((_match("a", start_label, start_key, "r.start"), _match("b", end_label, end_key, "r.end")))
+
+
+def _match(variable: str, label: str, key: str, value: str) -> str:
+    # The key of a foreign node may be a number there and is text here: its rows carry a list of both.
+    if label in NODES:
+        return f"MATCH ({variable}:{label} {{id: {value}}})"
+    return f"MATCH ({variable}:{label}) WHERE {variable}.{key} IN {value}"
+
+
+def _edge_key(edge: RelationshipType, prefix: str) -> str:
+    parts = ["collection: $collection", *(f"{name}: {prefix}{name}" for name in edge.key)]
+    return "{" + ", ".join(parts) + "}"

@@ -1,0 +1,55 @@
+"""What was last written to a graph from this HOME, so that the next run needs not read it back."""
+
+import json
+import os
+import secrets
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import polars as pl
+
+from kg_pipeline.graph.apply import Head
+from kg_pipeline.graph.errors import GraphError
+from kg_pipeline.graph.frames import Graph
+from kg_pipeline.ids import sha256_text
+
+
+class SyncedState:
+    """`HOME/synced/<collection>/<server>/`: one Parquet file per label and type in a folder named in `state.json`."""
+
+    def __init__(self, home: Path, collection: str, identity: str) -> None:
+        self.path = home.absolute() / "synced" / collection / sha256_text(identity)[:12]
+        self.pointer = self.path / "state.json"
+
+    def load(self, head: Head) -> Graph | None:
+        """The graph as it was written, when it is at `head` now; None when it is not or was never written from here."""
+        try:
+            state = json.loads(self.pointer.read_text())
+            if state["head"] != json.loads(json.dumps(asdict(head))):
+                return None
+            folder = self.path / state["folder"]
+            parts = {name: pl.read_parquet(folder / f"{name}.parquet") for name in Graph.empty().counts()}
+            return Graph.of(parts, parts)
+        except (FileNotFoundError, KeyError, json.JSONDecodeError, pl.exceptions.PolarsError):
+            # Written by another version, or damaged: the graph itself is read back instead.
+            return None
+
+    def save(self, head: Head, graph: Graph) -> None:
+        """Replace the state, atomically: a crash leaves the old one. Raises GraphError."""
+        folder = self.path / f"{head.generation}-{secrets.token_hex(4)}"
+        try:
+            folder.mkdir(parents=True)
+            for name, rows in graph.parts():
+                rows.write_parquet(folder / f"{name}.parquet", compression="zstd")
+            beside = self.pointer.with_suffix(f".{os.getpid()}.new")
+            beside.write_text(json.dumps({"head": asdict(head), "folder": folder.name}))
+            beside.replace(self.pointer)
+            for old in self.path.iterdir():
+                if old.is_dir() and old != folder:
+                    shutil.rmtree(old, ignore_errors=True)
+        except OSError as error:
+            raise GraphError(
+                f"the graph was written, but not the note of it in {self.path} ({error.strerror or error}): free space "
+                "or correct the rights; the next run then reads the graph back"
+            ) from error

@@ -1,0 +1,143 @@
+"""Bringing the graph to what is wanted: plan against what was last written, apply, remember."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kg_pipeline.graph.apply import Head, apply, claim, complete, delete_strays, read_head
+from kg_pipeline.graph.connection import Connection
+from kg_pipeline.graph.errors import DriftError
+from kg_pipeline.graph.frames import Graph
+from kg_pipeline.graph.model import constraints
+from kg_pipeline.graph.planning import Plan, applied, check_mass_delete, plan
+from kg_pipeline.graph.readback import find_strays, foreign_ends_of, present_foreign, read_graph
+from kg_pipeline.graph.synced import SyncedState
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    """What a sync did."""
+
+    generation: int
+    upserted: Mapping[str, int]
+    """Rows created or changed, per label and type; those without any are left out."""
+    deleted: Mapping[str, int]
+    unchanged: int
+    """Rows that were as wanted already."""
+    read_back: bool
+    """Whether the graph had to be read, because it was not as this HOME left it."""
+    deletes_blocked: str | None = None
+    """Why rows that are not wanted any more were left standing."""
+    left_standing: Mapping[str, int] = field(default_factory=dict)
+    dangling: Mapping[str, int] = field(default_factory=dict)
+    """Relationships left out because an end is in no table."""
+    foreign_missing: int = 0
+    """Relationships left out because their foreign node does not exist or is not unique."""
+
+    @property
+    def writes(self) -> int:
+        """Rows written or deleted."""
+        return sum(self.upserted.values()) + sum(self.deleted.values())
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A plan and what it was made from."""
+
+    head: Head
+    last: Graph
+    plan: Plan
+    read_back: bool
+    strays: list[str]
+    """Element ids of relationships of ours that the model cannot hold; they are deleted in any case."""
+
+
+def difference(
+    connection: Connection, collection: str, wanted: Graph, *, home: Path, full_refresh: bool = False
+) -> Difference:
+    """What a sync would do; nothing is written. Raises GraphError."""
+    head = read_head(connection, collection)
+    last = SyncedState(home, collection, connection.identity).load(head) if head.clean and not full_refresh else None
+    if last is not None:
+        return Difference(head, last, plan(last, wanted), False, [])
+    last = read_graph(connection, collection, _foreign(head, wanted))
+    strays = find_strays(connection, collection, last, _foreign(head, wanted))
+    return Difference(head, last, plan(last, wanted), True, strays)
+
+
+def sync(
+    connection: Connection,
+    collection: str,
+    wanted: Graph,
+    *,
+    home: Path,
+    deletes_blocked: str | None = None,
+    allow_mass_delete: bool = False,
+    full_refresh: bool = False,
+) -> SyncReport:
+    """Make the collection in the graph what is wanted, writing only what differs.
+
+    `deletes_blocked`: why nothing may be deleted (a source could not be listed). `full_refresh`: read the graph back
+    instead of believing the note of the last run. Raises GraphError; SupersededError when a newer run took over.
+    """
+    wanted, foreign_missing = present_foreign(connection, wanted)
+    try:
+        found = difference(connection, collection, wanted, home=home, full_refresh=full_refresh)
+        done = _write(connection, collection, wanted, found, home, deletes_blocked, allow_mass_delete)
+    except DriftError:
+        # The graph is not what the note says. Once more, against what it really holds; a second time is an error.
+        found = difference(connection, collection, wanted, home=home, full_refresh=True)
+        done = _write(connection, collection, wanted, found, home, deletes_blocked, allow_mass_delete)
+    head, planned = done
+    return SyncReport(
+        generation=head.generation,
+        upserted=_counted(planned.upserts),
+        deleted=_counted(planned.deletes),
+        unchanged=wanted.size - planned.upserts.size,
+        read_back=found.read_back,
+        deletes_blocked=deletes_blocked,
+        left_standing=_counted(found.plan.deletes) if deletes_blocked else {},
+        dangling=wanted.dangling,
+        foreign_missing=foreign_missing,
+    )
+
+
+def _write(
+    connection: Connection,
+    collection: str,
+    wanted: Graph,
+    found: Difference,
+    home: Path,
+    deletes_blocked: str | None,
+    allow_mass_delete: bool,
+) -> tuple[Head, Plan]:
+    planned = found.plan.without_deletes() if deletes_blocked else found.plan
+    state = SyncedState(home, collection, connection.identity)
+    check_mass_delete(planned, found.last, allowed=allow_mass_delete)
+    foreign = _foreign(found.head, wanted)
+    if planned.empty and found.head.clean and not found.strays:
+        if found.read_back:
+            state.save(found.head, found.last)
+        return found.head, planned
+    for statement in constraints():
+        connection.run(statement)
+    # Milliseconds: what every server keeps, so that the note compares equal to what is read.
+    now = datetime.now(UTC)
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    claimed = claim(connection, collection, found.head, now, foreign)
+    if found.strays:
+        delete_strays(claimed, found.strays)
+    apply(claimed, planned, applied(found.last, Plan(planned.upserts, Graph.empty())).counts())
+    after = applied(found.last, planned)
+    head = complete(claimed, wanted.fingerprint(), foreign_ends_of(after))
+    state.save(head, after)
+    return head, planned
+
+
+def _foreign(head: Head, wanted: Graph) -> tuple[str, ...]:
+    return tuple(sorted({*head.foreign_ends, *foreign_ends_of(wanted)}))
+
+
+def _counted(graph: Graph) -> dict[str, int]:
+    return {name: rows for name, rows in graph.counts().items() if rows}

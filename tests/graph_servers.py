@@ -1,0 +1,143 @@
+"""Graph servers for the tests: a real Neo4j Community (jars of .ci/neo4j, or NEO4J_TEST_URI) and the embedded one."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import neo4j
+import pytest
+
+from kg_pipeline.config import Settings
+from kg_pipeline.graph.connection import Connection, connect
+from kg_pipeline.graph.embedded import attached
+
+VERSION = "5.26.28"
+CACHE = Path(__file__).parents[1] / ".ci" / "cache"
+REQUIRED = "KG_PIPELINE_REQUIRE_NEO4J"
+PASSWORD = "correct horse battery"
+START_SECONDS = 90
+
+JAVA = [
+    "java", "-Xms128m", "-Xmx1g", "-Djol.skipHotspotSAAttach=true",
+    "--add-opens=java.base/java.nio=ALL-UNNAMED", "--add-opens=java.base/java.io=ALL-UNNAMED",
+    "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED", "--add-opens=java.base/java.util.concurrent=ALL-UNNAMED",
+    "--enable-native-access=ALL-UNNAMED", "--add-modules=jdk.incubator.vector",
+]  # fmt: skip
+
+CONFIGURATION = """\
+server.bolt.listen_address=127.0.0.1:{port}
+server.bolt.advertised_address=127.0.0.1:{port}
+server.http.enabled=false
+server.https.enabled=false
+dbms.security.auth_enabled=true
+server.memory.pagecache.size=128m
+dbms.usage_report.enabled=false
+server.directories.data={home}/data
+server.directories.logs={home}/logs
+"""
+
+
+@dataclass(frozen=True)
+class GraphServer:
+    """A running server and the settings that lead to it."""
+
+    kind: str
+    settings: Settings
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection as the pipeline opens it."""
+        with connect(self.settings, Path("unused")) as connection:
+            yield connection
+
+    def wipe(self) -> None:
+        """Delete every node."""
+        with self.connect() as connection:
+            connection.run("MATCH (n) DETACH DELETE n")
+
+
+def settings_for(uri: str | None, username: str = "neo4j", password: str = "", database: str | None = None) -> Settings:
+    """Settings that name one server, whatever the environment says."""
+    values = {"NEO4J_URI": uri, "NEO4J_USERNAME": username, "NEO4J_PASSWORD": password, "NEO4J_DATABASE": database}
+    return Settings.model_validate(values)
+
+
+@contextmanager
+def running_server(kind: str, folder: Path) -> Iterator[GraphServer]:
+    """A server of that kind with its data under `folder`, stopped at the end; skips the test when it cannot be had."""
+    start = {"neo4j": _neo4j, "embedded": _embedded}[kind]
+    with start(folder) as settings:
+        yield GraphServer(kind, settings)
+
+
+@contextmanager
+def _embedded(folder: Path) -> Iterator[Settings]:
+    with attached(folder) as server:
+        yield settings_for(server.uri, *server.auth, server.database)
+
+
+@contextmanager
+def _neo4j(folder: Path) -> Iterator[Settings]:
+    if uri := os.environ.get("NEO4J_TEST_URI"):
+        username = os.environ.get("NEO4J_TEST_USERNAME", "neo4j")
+        yield settings_for(uri, username, os.environ.get("NEO4J_TEST_PASSWORD", ""))
+        return
+    jars = CACHE / f"neo4j-{VERSION}" / "lib"
+    if not jars.is_dir():
+        _unavailable(f"no Neo4j jars in {jars}: run .ci/neo4j, or set NEO4J_TEST_URI")
+    if not shutil.which("java"):
+        _unavailable("no `java` (17 or 21) on the PATH, or set NEO4J_TEST_URI")
+    for name in ("conf", "data", "logs", "run", "plugins", "import", "licenses"):
+        (folder / name).mkdir()
+    port = free_port()
+    (folder / "conf" / "neo4j.conf").write_text(CONFIGURATION.format(port=port, home=folder))
+    command = [*JAVA, "-cp", f"{jars}/*", "org.neo4j.server.CommunityEntryPoint"]
+    command += [f"--home-dir={folder}", f"--config-dir={folder / 'conf'}"]
+    with (folder / "server.out").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+    try:
+        uri = f"neo4j://127.0.0.1:{port}"
+        _set_password(uri, process, folder / "server.out")
+        yield settings_for(uri, "neo4j", PASSWORD)
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _set_password(uri: str, process: subprocess.Popen, log: Path) -> None:
+    """Wait until the server answers and change the password it begins with."""
+    deadline = time.monotonic() + START_SECONDS
+    with neo4j.GraphDatabase.driver(uri, auth=("neo4j", "neo4j")) as driver:
+        while True:
+            try:
+                driver.execute_query(
+                    "ALTER CURRENT USER SET PASSWORD FROM 'neo4j' TO $password",
+                    password=PASSWORD,
+                    database_="system",
+                )
+                return
+            except (neo4j.exceptions.ServiceUnavailable, neo4j.exceptions.TransientError):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    pytest.fail(f"Neo4j did not start:\n{log.read_text()[-3000:]}")
+                time.sleep(0.5)
+
+
+def _unavailable(reason: str) -> None:
+    if os.environ.get(REQUIRED) == "1":
+        pytest.fail(f"{reason} ({REQUIRED}=1)")
+    pytest.skip(reason)
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
