@@ -1,5 +1,6 @@
 """What people read about a collection: orphans, broken and questionable references, the HTML gallery."""
 
+from kg_pipeline.reports.gallery import ReportError, write_gallery
 from kg_pipeline.reports.orphans import (
     find_orphans,
     incomplete_sources,
@@ -7,4 +8,11 @@ from kg_pipeline.reports.orphans import (
     questionable_references,
 )
 
-__all__ = ["find_orphans", "incomplete_sources", "missing_references", "questionable_references"]
+__all__ = [
+    "ReportError",
+    "find_orphans",
+    "incomplete_sources",
+    "missing_references",
+    "questionable_references",
+    "write_gallery",
+]

@@ -1,0 +1,156 @@
+"""The HTML gallery: one file that shows orphans, broken references and evidence, and needs no network."""
+
+import base64
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import polars as pl
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from kg_pipeline.reports.blind_spots import is_scored_without_pixels, pictures_without_text
+from kg_pipeline.reports.cards import (
+    CLOSE_POINTS,
+    REASONS,
+    Tables,
+    evidence_cards,
+    orphan_cards,
+    questionable_cards,
+)
+from kg_pipeline.reports.orphans import incomplete_sources, missing_references, questionable_references
+from kg_pipeline.reports.views import Pictures
+from kg_pipeline.tables import PAIR_FEATURES, TABLES
+
+TABLES_SHOWN = (
+    "documents", "chunks", "references", "image_files", "images", "image_texts", "concepts", "visual_evidence",
+    "orphan_images",
+)  # fmt: skip
+PICTURES_PER_SECTION = 500
+ROWS_PER_LIST = 1_000
+"""Of the lists without pictures: broken references, pictures without text."""
+
+STATUSES: Mapping[str, str] = {
+    "missing": "no such file",
+    "outside_root": "outside the collection",
+    "unsupported": "not a kind of picture we read",
+    "remote": "on another server, never fetched",
+}
+
+
+class ReportError(Exception):
+    """A report could not be written."""
+
+
+def write_gallery(
+    path: Path,
+    collection_name: str,
+    tables: Mapping[str, pl.DataFrame],
+    thumbnail: Callable[[str], str | None],
+    *,
+    pictures_per_section: int = PICTURES_PER_SECTION,
+) -> Path:
+    """Write the gallery of a collection to `path`, atomically, and return `path`.
+
+    `tables` are frames by table name (TABLES_SHOWN; a missing one counts as empty). `thumbnail` gives a data: address
+    for a picture's uri, or None. The page stays below 10 MB: pictures are capped per section, thumbnails in all, and
+    what is left out is counted on the page. Raises ReportError.
+    """
+    shown = {name: tables.get(name, TABLES[name].empty()) for name in TABLES_SHOWN}
+    html = _page(collection_name, shown, Pictures(shown["image_files"], thumbnail), pictures_per_section)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(html, encoding="utf-8", newline="\n")
+        with beside.open("rb+") as file:
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        raise ReportError(
+            f"cannot write the gallery {path}: {error.strerror or error}; check free space and rights of {path.parent}"
+        ) from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def _page(collection_name: str, tables: Tables, pictures: Pictures, cap: int) -> str:
+    orphans, evidence = tables["orphan_images"], tables["visual_evidence"]
+    broken = missing_references(tables["references"])
+    questionable = questionable_references(tables["references"], evidence)
+    kept = _kept_passages(evidence)
+    without_pixels = is_scored_without_pixels(evidence)
+    blind = pictures_without_text(tables["images"], tables["image_texts"]) if without_pixels else []
+    names = {part["name"] for row in kept["contributions"].drop_nulls() for part in row}
+    sections = Path(__file__).parent
+    style, script = ((sections / f"gallery.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    environment = Environment(
+        loader=FileSystemLoader(sections), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["breakable"] = _breakable
+    return environment.get_template("gallery.html.j2").render(
+        collection=collection_name,
+        policy=_policy(style, script),
+        style=Markup(style),
+        script=Markup(script),
+        counts=_counts(tables, kept, broken, questionable),
+        incomplete=incomplete_sources(tables["documents"], tables["image_files"]),
+        without_pixels=without_pixels,
+        blind=blind[:ROWS_PER_LIST],
+        blind_count=len(blind),
+        reasons=REASONS,
+        reason_counts=Counter(orphans["reason"].to_list()),
+        orphans=orphan_cards(tables, pictures, cap),
+        orphan_count=orphans.height,
+        statuses=STATUSES,
+        broken=broken.sort("document_path", "line").head(ROWS_PER_LIST).to_dicts(),
+        broken_count=broken.height,
+        questionable=questionable_cards(tables, questionable.head(cap), pictures),
+        questionable_count=questionable.height,
+        evidence=evidence_cards(tables, kept, pictures, cap),
+        evidence_count=kept["image_id"].n_unique(),
+        close_points=CLOSE_POINTS,
+        features={name: text for name, text in PAIR_FEATURES.items() if name in names},
+        thumbnails_left_out=pictures.left_out,
+    )
+
+
+def _breakable(path: str) -> Markup:
+    """The escaped path, which may be broken after its slashes and underscores."""
+    return Markup(str(escape(path)).replace("/", "/<wbr>").replace("_", "_<wbr>"))
+
+
+def _policy(style: str, script: str) -> str:
+    """Content security policy: this style, this script, pictures in the page itself, nothing from anywhere."""
+    style_hash, script_hash = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)
+    )
+    return (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{style_hash}'; script-src 'sha256-{script_hash}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _counts(tables: Tables, kept: pl.DataFrame, broken: pl.DataFrame, questionable: pl.DataFrame) -> dict[str, int]:
+    documents = tables["documents"].filter(pl.col("format") != "folder")
+    return {
+        "documents": documents.height,
+        "passages": tables["chunks"].height,
+        "picture files": tables["image_files"].filter(pl.col("status") != "unlistable").height,
+        "used by documents": tables["references"]
+        .filter(pl.col("status") == "ok")["image_path"]
+        .drop_nulls()
+        .n_unique(),
+        "kept passages": kept.height,
+        "orphans": tables["orphan_images"].height,
+        "suggestions": tables["orphan_images"]["suggestion_rank"].drop_nulls().len(),
+        "broken references": broken.height,
+        "questionable": questionable.height,
+    }
+
+
+def _kept_passages(evidence: pl.DataFrame) -> pl.DataFrame:
+    return evidence.filter((pl.col("text_kind") == "chunk") & pl.col("kept")).sort("image_id", "rank")

@@ -1,0 +1,182 @@
+"""What the gallery shows, as plain values: pictures, passages, evidence with its bars. Made from frames, in order."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from math import fsum
+
+import polars as pl
+
+PASSAGE_CHARACTERS = 420
+BARS = 6
+"""Contributions that get a bar of their own; the rest is summed up."""
+THUMBNAIL_CHARACTERS = 24_000
+"""A WebP of 160 pixels takes some 6,000; an SVG, which is embedded as it is, may take any number."""
+THUMBNAILS_CHARACTERS = 5_000_000
+
+EMPTY_LINES = re.compile(r"\n\s*\n")
+NO_CHUNK: Mapping[str, object] = {"document_path": None, "heading_path": [], "text": "", "line_start": None}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture file."""
+
+    path: str
+    link: str | None
+    thumbnail: str | None
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A passage in its place; `text` is cut to PASSAGE_CHARACTERS."""
+
+    document: str
+    heading: str
+    text: str
+    line: int | None
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A step of the waterfall: from `start` on, `width` wide, in percent of the chart."""
+
+    name: str
+    value: float
+    start: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A kept pair of picture and passage."""
+
+    passage: Passage
+    score: float | None
+    confidence: float | None
+    rank: int | None
+    margin_points: float | None
+    reason: str
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True)
+class EvidenceCard:
+    """A picture with its kept passages, best first, and the names of the concepts it illustrates."""
+
+    picture: Picture
+    edges: tuple[Edge, ...]
+    concepts: tuple[str, ...]
+    marks: str
+    """Filters that let it through: `weak`, `close`, `unreferenced`."""
+
+
+@dataclass(frozen=True)
+class OrphanCard:
+    """A file that nothing uses."""
+
+    picture: Picture
+    reason: str
+    note: str
+    passage: Passage | None
+    score: float | None
+    confidence: float | None
+    rank: int | None
+    duplicate_of: Picture | None
+
+
+@dataclass(frozen=True)
+class QuestionableCard:
+    """A reference whose picture fits another document better."""
+
+    picture: Picture
+    line: int | None
+    log_odds_behind: float
+    here: Passage
+    score: float | None
+    there: Passage
+    preferred_score: float | None
+
+
+class Pictures:
+    """Pictures by path, with thumbnails until the page would grow too big."""
+
+    def __init__(self, image_files: pl.DataFrame, thumbnail: Callable[[str], str | None]) -> None:
+        self._uris: dict[str, str | None] = dict(image_files.select("path", "uri").iter_rows())
+        self._thumbnail = thumbnail
+        self._made: dict[str, str | None] = {}
+        self._left = THUMBNAILS_CHARACTERS
+        self.left_out = 0
+
+    def picture(self, path: str, *, readable: bool = True) -> Picture:
+        """The picture; a file that could not be read is not tried."""
+        uri = self._uris.get(path)
+        link = uri if uri and uri.startswith("file://") else None
+        return Picture(path, link, self._data(uri) if uri and readable else None)
+
+    def _data(self, uri: str) -> str | None:
+        if self._left <= 0:
+            self.left_out += 1
+            return None
+        if uri not in self._made:
+            self._made[uri] = self._thumbnail(uri)
+        data = self._made[uri]
+        if data is None or not data.startswith("data:image/") or len(data) > THUMBNAIL_CHARACTERS:
+            return None
+        self._left -= len(data)
+        return data
+
+
+class Passages:
+    """Passages by chunk id; only those asked for are read from the frame."""
+
+    def __init__(self, chunks: pl.DataFrame, documents: pl.DataFrame, wanted: Iterable[str | None]) -> None:
+        ids = pl.Series("chunk_id", sorted({chunk for chunk in wanted if chunk}), dtype=pl.String).to_frame()
+        found = chunks.join(ids, on="chunk_id", how="semi").join(
+            documents.select("document_id", document_path="path"), on="document_id", how="left"
+        )
+        self._rows: Mapping[str, Mapping[str, object]] = {row["chunk_id"]: row for row in found.iter_rows(named=True)}
+
+    def passage(self, chunk_id: str | None, document: str | None = None) -> Passage:
+        """The passage; one that is gone is empty, in `document` where that is known."""
+        row = self._rows.get(chunk_id or "", NO_CHUNK)
+        headings, line = row["heading_path"], row["line_start"]
+        assert isinstance(headings, list)
+        assert line is None or isinstance(line, int)
+        return Passage(
+            document=str(row["document_path"] or document or ""),
+            heading=" › ".join(str(heading) for heading in headings),
+            text=shortened(str(row["text"] or "")),
+            line=line,
+        )
+
+
+def shortened(text: str) -> str:
+    """`text` without empty lines, cut at PASSAGE_CHARACTERS."""
+    text = EMPTY_LINES.sub("\n", text.strip())
+    return text if len(text) <= PASSAGE_CHARACTERS else text[:PASSAGE_CHARACTERS].rstrip() + " …"
+
+
+def waterfall(contributions: list[dict[str, object]]) -> tuple[Bar, ...]:
+    """Steps from 0 to the log-odds: the largest BARS in their order, the rest as one, then the sum."""
+    parts = [(str(part["name"]), _number(part["value"])) for part in contributions]
+    parts = [(name, value) for name, value in parts if value]
+    shown = {name for name, _ in sorted(parts, key=lambda part: -abs(part[1]))[:BARS]}
+    steps = [part for part in parts if part[0] in shown]
+    rest = fsum(value for name, value in parts if name not in shown)
+    if len(steps) < len(parts):
+        steps.append((f"{len(parts) - len(steps)} smaller", rest))
+    if not steps:
+        return ()
+    ends = [fsum(value for _, value in steps[:count]) for count in range(len(steps) + 1)]
+    low, span = min(ends), (max(ends) - min(ends)) or 1.0
+    steps.append(("sum", ends[-1]))
+    starts = [min(start, start + value) for start, (_, value) in zip([*ends[:-1], 0.0], steps, strict=True)]
+    return tuple(
+        Bar(name, value, round(100 * (start - low) / span, 1), round(100 * abs(value) / span, 1))
+        for start, (name, value) in zip(starts, steps, strict=True)
+    )
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
