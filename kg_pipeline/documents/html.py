@@ -3,6 +3,7 @@
 import html
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -31,45 +32,13 @@ SOURCE_SETS = {"img": "html_img", "source": "html_source", "amp-img": "html_img"
 BACKGROUNDS = frozenset(["body", "table", "thead", "tbody", "tr", "td", "th"])
 _NO_IMAGE_SOURCE = frozenset(["script", "iframe", "audio", "track", "frame", "input", "link"])
 
-BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "body",
-        "center",
-        "dd",
-        "details",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "figcaption",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-        "li",
-        "main",
-        "nav",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "summary",
-        "table",
-        "tr",
-        "ul",
-    ]
-)
+# fmt: off
+BLOCKS = frozenset({
+    "address", "article", "aside", "blockquote", "body", "center", "dd", "details", "div", "dl", "dt", "fieldset",
+    "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "nav",
+    "ol", "p", "pre", "section", "summary", "table", "tr", "ul",
+})
+# fmt: on
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _SILENT = frozenset(["script", "style", "title", "textarea", "template", "svg"])
 _KEPT_WHOLE = ("ul", "ol", "table", "pre")
@@ -253,29 +222,14 @@ class _Scanner(HTMLParser):
         alt, title = attributes.get("alt"), attributes.get("title")
         if tag == IMAGE_TAG:
             self._refer(line, attributes["kind"], attributes["src"], alt, title)
-            return
-        if tag == "a" or (tag in ("link", "meta") and not self._open["body"]):
-            target = attributes.get("content" if tag == "meta" else "href", "")
-            if names_an_image(self._tags.restore(target)):
+        elif tag == "a" or (tag in ("link", "meta") and not self._open["body"]):
+            target = self._tags.restore(attributes.get("content" if tag == "meta" else "href", ""))
+            if names_an_image(target):
                 self._refer(line, "link", target)
-            return
-        for name, kind in EMBEDS.get(tag, ()):
-            if attributes.get(name):
-                self._refer(line, kind, attributes[name], alt, title)
-        if tag == "input" and attributes.get("type", "").lower() == "image" and attributes.get("src"):
-            self._refer(line, "html_input", attributes["src"], alt)
-        if tag in SOURCE_SETS:
-            for candidate in _candidates(attributes.get("srcset", "") + "," + attributes.get("data-srcset", "")):
-                self._refer(line, SOURCE_SETS[tag], candidate, alt, title)
-        if tag in BACKGROUNDS and attributes.get("background"):
-            self._refer(line, "html_background", attributes["background"])
-        if tag not in EMBEDS and tag not in _NO_IMAGE_SOURCE:
-            for name in ("src", "sources", "image", "img"):
-                value = self._tags.restore(attributes.get(name, ""))
-                for target in [value] if names_an_image(value) else filter(names_an_image, quoted(value)):
-                    self._refer(line, "html_img", target, alt, title)
-        for target in _css_urls(attributes.get("style", "")):
-            self._refer(line, "css_url", target)
+        else:
+            restored = {name: self._tags.restore(value) for name, value in attributes.items()}
+            for kind, target in _embedded(tag, restored):
+                self._refer(line, kind, target, alt, title)
 
     def _refer(self, line: int, kind: str, target: str, alt: str | None = None, caption: str | None = None) -> None:
         target = self._written(self._tags.restore(target)).strip()
@@ -290,6 +244,25 @@ class _Scanner(HTMLParser):
             return target
         inside = target[1:-1].strip()
         return next(iter(quoted(inside)), self._imports.get(inside, target))
+
+
+def _embedded(tag: str, attributes: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """(kind, target) of each image that an element shows."""
+    for name, kind in EMBEDS.get(tag, ()):
+        yield kind, attributes.get(name, "")
+    if tag in SOURCE_SETS:
+        for name in ("srcset", "data-srcset"):
+            yield from ((SOURCE_SETS[tag], candidate) for candidate in _candidates(attributes.get(name, "")))
+    if tag == "input" and attributes.get("type", "").lower() == "image":
+        yield "html_input", attributes.get("src", "")
+    if tag in BACKGROUNDS:
+        yield "html_background", attributes.get("background", "")
+    if tag not in EMBEDS and tag not in _NO_IMAGE_SOURCE:
+        for name in ("src", "sources", "image", "img"):
+            value = attributes.get(name, "")
+            written = [value] if names_an_image(value) else quoted(value)
+            yield from (("html_img", target) for target in written if names_an_image(target))
+    yield from (("css_url", target) for target in _css_urls(attributes.get("style", "")))
 
 
 def _candidates(source_set: str) -> list[str]:

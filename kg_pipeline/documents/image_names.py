@@ -2,32 +2,12 @@
 
 import re
 
-IMAGE_EXTENSIONS = [
-    "apng",
-    "avif",
-    "bmp",
-    "cur",
-    "dib",
-    "emf",
-    "eps",
-    "gif",
-    "heic",
-    "heif",
-    "ico",
-    "jfif",
-    "jpe",
-    "jpeg",
-    "jpg",
-    "jxl",
-    "png",
-    "svg",
-    "svgz",
-    "tga",
-    "tif",
-    "tiff",
-    "webp",
-    "wmf",
-]
+# fmt: off
+IMAGE_EXTENSIONS = (
+    "apng", "avif", "bmp", "cur", "dib", "emf", "eps", "gif", "heic", "heif", "ico", "jfif", "jpe", "jpeg", "jpg",
+    "jxl", "png", "svg", "svgz", "tga", "tif", "tiff", "webp", "wmf",
+)
+# fmt: on
 
 _EXTENSION = rf"\.(?:{'|'.join(sorted(IMAGE_EXTENSIONS, key=len, reverse=True))})"
 _PATH_CHARACTER = r"[A-Za-z0-9À-ɏ_./\\%+&@~:=,$-]"

@@ -1,4 +1,4 @@
-"""Markdown in its dialects (CommonMark, MS Learn, MkDocs, Jekyll, Hugo, Docusaurus, MyST), rendered line by line to HTML.
+"""Markdown in its dialects (MS Learn, MkDocs, Jekyll, Hugo, Docusaurus, MyST), rendered line by line to HTML.
 
 markdown-it decides what is code, link, image or HTML; the HTML scanner then reads prose and references of both
 languages in one pass, so that `<figure>` around a Markdown image, or a comment around several blocks, just work.
@@ -48,7 +48,6 @@ _LOOSE_IMAGE = re.compile(
 )
 _NAMED = re.compile(r"([\w-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.DOTALL)
 _MARKDOWN_INSIDE = re.compile(r"<\w[^>]*\smarkdown(?:\s*=|\s|>)", re.IGNORECASE)
-_MARKS = {"strong_open": "<b>", "strong_close": "</b>"}
 
 
 def parse_markdown(text: str) -> ParsedDocument:
@@ -191,25 +190,34 @@ class _HtmlLines:
                 line += 1
                 self._write(line, "")
             else:
-                self._write(line, self._inline_html(child))
+                self._write(line, _inline_html(child))
 
-    def _inline_html(self, token: Token) -> str:
-        if token.type == "text":
-            return html.escape(_DIRECTIVE_LINE.sub("", _ATTRIBUTE_LIST.sub("", token.content)), quote=False)
-        if token.type == "html_inline":
-            return token.content
-        if token.type == "code_inline":
-            return f"<code>{html.escape(token.content)}</code>"
-        if token.type == "link_open":
-            target = str(token.attrGet("href") or "")
-            return f'<a href="{html.escape(target)}">'
-        if token.type == "link_close":
-            return "</a>"
-        if token.type == "image":
-            kind = str(token.meta.get("kind", "md_image"))
-            title = token.attrGet("title")
-            return _image(kind, str(token.attrGet("src") or ""), token.content, None if title is None else str(title))
-        return _MARKS.get(token.type, "")
+
+def _inline_html(token: Token) -> str:
+    render = _RENDERED.get(token.type)
+    return render(token) if render else ""
+
+
+def _text(token: Token) -> str:
+    return html.escape(_DIRECTIVE_LINE.sub("", _ATTRIBUTE_LIST.sub("", token.content)), quote=False)
+
+
+def _embedded(token: Token) -> str:
+    title = token.attrGet("title")
+    kind = str(token.meta.get("kind", "md_image"))
+    return _image(kind, str(token.attrGet("src") or ""), token.content, None if title is None else str(title))
+
+
+_RENDERED: Mapping[str, Callable[[Token], str]] = {
+    "text": _text,
+    "image": _embedded,
+    "html_inline": lambda token: token.content,
+    "code_inline": lambda token: f"<code>{html.escape(token.content)}</code>",
+    "link_open": lambda token: f'<a href="{html.escape(str(token.attrGet("href") or ""))}">',
+    "link_close": lambda token: "</a>",
+    "strong_open": lambda token: "<b>",
+    "strong_close": lambda token: "</b>",
+}
 
 
 def _image(kind: str, target: str, alt: str | None, caption: str | None) -> str:

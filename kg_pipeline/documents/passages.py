@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections import defaultdict
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -110,7 +110,7 @@ def _split(lines: list[_Line]) -> int | None:
 def _heading_paths(headings: tuple[Heading, ...]) -> dict[int, tuple[str, ...]]:
     """Line of a heading → the headings in force from there on."""
     stack: list[Heading] = []
-    paths: dict[int, tuple[str, ...]] = defaultdict(tuple)
+    paths: dict[int, tuple[str, ...]] = {}
     for heading in headings:
         while stack and stack[-1].level >= heading.level:
             stack.pop()
@@ -120,5 +120,6 @@ def _heading_paths(headings: tuple[Heading, ...]) -> dict[int, tuple[str, ...]]:
 
 
 def _path_at(paths: dict[int, tuple[str, ...]], line: int) -> tuple[str, ...]:
-    above = [number for number in paths if number <= line]
-    return paths[max(above)] if above else ()
+    lines = list(paths)
+    above = bisect_right(lines, line)
+    return paths[lines[above - 1]] if above else ()

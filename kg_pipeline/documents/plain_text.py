@@ -1,5 +1,7 @@
 """Plain text: paragraphs, no references."""
 
+from itertools import pairwise
+
 from kg_pipeline.documents.image_names import without_image_names
 from kg_pipeline.documents.parsed import Cut, ParsedDocument
 
@@ -9,7 +11,7 @@ def parse_plain_text(text: str) -> ParsedDocument:
     lines = text.split("\n")
     cuts = {
         number: Cut.PARAGRAPH
-        for number, (above, line) in enumerate(zip(lines, lines[1:], strict=False), start=2)
+        for number, (above, line) in enumerate(pairwise(lines), start=2)
         if line.strip() and not above.strip()
     }
     return ParsedDocument(prose=tuple(without_image_names(line).rstrip() for line in lines), cuts=cuts)

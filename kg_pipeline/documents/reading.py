@@ -82,10 +82,10 @@ class _Reader:
             self._add(row | {"status": "skipped", "error": f"{entry.file}: a link that leaves the documents root"})
             return
         try:
-            row["bytes"] = entry.file.stat().st_size
-            if row["bytes"] > limit:
-                why = f"{entry.file}: {row['bytes']} bytes are more than limits.document_bytes = {limit}"
-                self._add(row | {"status": "skipped", "error": why})
+            size = entry.file.stat().st_size
+            if size > limit:
+                why = f"{entry.file}: {size} bytes are more than limits.document_bytes = {limit}"
+                self._add(row | {"bytes": size, "status": "skipped", "error": why})
                 return
             data = entry.file.read_bytes()
         except OSError as error:
@@ -140,7 +140,7 @@ class _Reader:
 def _parse(path: str, data: bytes) -> ParsedDocument:
     form = format_of(path)
     assert form is not None, f"{path} was listed without a parser"
-    return form.parse(decode(data).removesuffix("\n"))
+    return form.parse(decode(data))
 
 
 def _by_document(frame: pl.DataFrame) -> dict[str, list[Row]]:

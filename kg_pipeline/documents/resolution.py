@@ -1,6 +1,7 @@
 """From a target to a row of image_files, as a web server on a case-insensitive disk would find it."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +29,9 @@ SITE_MARKERS = (("conf.py", ""), ("_config.yml", ""), ("mkdocs.yml", "docs"), ("
 WILDCARD_EXTENSIONS = ("svg", "png", "gif", "jpg", "jpeg", "webp")
 """What Sphinx's `name.*` stands for, in the order of its HTML builder."""
 _DATA_CHARACTERS = 100
+_NOT_AN_IMAGE = re.compile(
+    r"\.(?:mp4|m4v|webm|ogv|ogg|mov|avi|mkv|mp3|wav|pdf|swf|glb|gltf|stl|step|zip|html?|js|json)$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,8 @@ class ImageResolver:
         """outside_root, unsupported (a file that is no image of the inventory), or missing."""
         if not self._inside(file):
             return "outside_root"
+        if _NOT_AN_IMAGE.search(file):
+            return "unsupported"
         if not os.path.lexists(file):
             return "missing"
         if not self._inside(os.path.realpath(file)):

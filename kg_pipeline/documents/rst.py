@@ -5,74 +5,30 @@ Markdown headings, links and fences; hence a scanner of our own that needs no de
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from kg_pipeline.documents.html import scan_html
 from kg_pipeline.documents.image_names import commented_images, names_an_image, without_image_names
-from kg_pipeline.documents.parsed import Cut, Heading, ImageReference, ParsedDocument
+from kg_pipeline.documents.parsed import Cut, Heading, ParsedDocument
+from kg_pipeline.documents.rst_inline import InlineMarkup
 from kg_pipeline.documents.templates import TemplateTags
 
 IMAGE_DIRECTIVES = {"image": "rst_image", "figure": "rst_figure", "thumbnail": "rst_thumbnail"}
 _LIKE_AN_IMAGE = re.compile(r"(?:^|[-_:])(?:image|img|figure|thumbnail|screenshot|picture|photo)s?(?:$|[-_:])")
 _CARD_IMAGE_OPTIONS = re.compile(r"img(?:-top|-bottom|-background)?|image|thumbnail|background-image")
-LITERAL_DIRECTIVES = frozenset(
-    [
-        "code",
-        "code-block",
-        "sourcecode",
-        "literalinclude",
-        "remoteliteralinclude",
-        "rli",
-        "parsed-literal",
-        "math",
-        "graphviz",
-        "digraph",
-        "graph",
-        "mermaid",
-        "uml",
-        "plantuml",
-        "prompt",
-        "doctest",
-        "testcode",
-        "testoutput",
-        "ipython",
-        "productionlist",
-        "blockdiag",
-        "seqdiag",
-        "nwdiag",
-        "actdiag",
-        "command-output",
-        "program-output",
-        "jinja",
-        "eval-rst",
-        "highlight",
-        "console",
-    ]
-)
-_NO_PROSE = LITERAL_DIRECTIVES | frozenset(
-    [
-        "toctree",
-        "contents",
-        "include",
-        "meta",
-        "raw",
-        "only",
-        "default-role",
-        "role",
-        "currentmodule",
-        "module",
-        "index",
-        "default-domain",
-        "autoclass",
-        "automodule",
-        "autofunction",
-        "autosummary",
-        "tags",
-        "youtube",
-        "video",
-    ]
-)
-_DROPPED_BODY = frozenset(["toctree", "meta", "contents"])
+# fmt: off
+LITERAL_DIRECTIVES = frozenset({
+    "code", "code-block", "sourcecode", "literalinclude", "remoteliteralinclude", "rli", "parsed-literal", "math",
+    "graphviz", "digraph", "graph", "mermaid", "uml", "plantuml", "prompt", "doctest", "testcode", "testoutput",
+    "ipython", "productionlist", "blockdiag", "seqdiag", "nwdiag", "actdiag", "command-output", "program-output",
+    "jinja", "eval-rst", "highlight", "console",
+})
+_NO_PROSE = LITERAL_DIRECTIVES | {
+    "toctree", "contents", "include", "meta", "raw", "only", "default-role", "role", "currentmodule", "module",
+    "index", "default-domain", "autoclass", "automodule", "autofunction", "autosummary", "tags", "youtube", "video",
+}
+# fmt: on
+_DROPPED_BODY = frozenset({"toctree", "meta", "contents"})
 
 _BULLETS = r"(?:(?:[-*+•]|\d+[.)]|#\.|\([0-9a-zA-Z]\)|[a-zA-Z][.)])\s+)*"
 _EXPLICIT = re.compile(rf"(?P<before>\s*{_BULLETS})\.\.(?:\s+(?P<rest>.*))?$")
@@ -90,28 +46,10 @@ _GRID_TABLE = re.compile(r"\s*(?:\+[-=+]{2,}|\|.*\|\s*$)")
 _SIMPLE_TABLE = re.compile(r"\s*=+(?:\s+=+)+\s*$")
 _CELL_IMAGE = re.compile(r"\.\.\s+(?P<name>image|figure|thumbnail)::\s+(?P<target>[^|]+)")
 
-_LITERAL = re.compile(r"``.+?``")
-_USE = re.compile(r"(?=(?<![\w`])\|(?P<name>[^|\s](?:[^|\n]*[^|\s])?)\|)")
-_KEPT_ROLES = frozenset(["guilabel", "menuselection", "kbd", "code", "samp", "command"])
-_ROLE = re.compile(r":(?P<role>[A-Za-z][\w:+.-]*):`(?P<text>[^`]*)`")
-_LINK = re.compile(r"`(?P<text>[^`<]*?)\s*<(?P<uri>[^<>`]+)>`__?")
-_REFERENCE = re.compile(r"`(?P<text>[^`]+)`__?(?!\w)")
-_MARKDOWN_LINK = re.compile(
-    r"(?P<image>!?)\[(?P<text>(?:[^\[\]]|\[[^\]]*\])*)\]\(\s*<?(?P<uri>[^()\s>]+(?:\([^()\s]*\)[^()\s>]*)?)>?"
-    r"(?:\s+\"(?P<title>[^\"]*)\")?\s*\)"
-)
-
 
 def parse_rst(text: str) -> ParsedDocument:
     """ReStructuredText with any directives and roles."""
     return _Scanner(text.split("\n")).document()
-
-
-@dataclass(frozen=True)
-class _Substitution:
-    kind: str
-    target: str
-    alt: str | None
 
 
 class _Scanner:
@@ -121,10 +59,7 @@ class _Scanner:
         self._lines = [line.expandtabs(8) for line in lines]
         self._prose = [""] * len(lines)
         self._headings: list[Heading] = []
-        self._references: list[ImageReference] = []
-        self._substitutions: dict[str, _Substitution] = {}
-        self._replacements: dict[str, str] = {}
-        self._uses: list[tuple[int, str]] = []
+        self._inline = InlineMarkup()
         self._code: set[int] = set()
         self._tables: set[int] = set()
         self._styles: list[tuple[str, bool]] = []
@@ -133,14 +68,11 @@ class _Scanner:
         number = 0
         while number < len(self._lines):
             number = self._scan(number)
-        for line, name in self._uses:
-            substitution = self._substitutions.get(name)
-            if substitution:
-                self._refer(line, substitution.kind, substitution.target, substitution.alt)
+        references = self._inline.references + self._inline.substituted_images()
         return ParsedDocument(
-            prose=tuple(without_image_names(self._substituted(line)).rstrip() for line in self._prose),
+            prose=tuple(without_image_names(self._inline.substituted(line)).rstrip() for line in self._prose),
             headings=tuple(self._headings),
-            references=tuple(sorted(self._references, key=lambda reference: reference.line)),
+            references=tuple(sorted(references, key=lambda reference: reference.line)),
             cuts=self._cuts(),
             code_lines=frozenset(number + 1 for number in self._code),
         )
@@ -150,20 +82,11 @@ class _Scanner:
         line = self._lines[number]
         if not line.strip():
             return number + 1
-        explicit = _EXPLICIT.match(line)
-        if explicit:
+        if explicit := _EXPLICIT.match(line):
             return self._explicit(number, len(explicit["before"]), explicit["rest"] or "")
         if fence := _FENCE.match(line):
             return self._fenced(number, fence["mark"])
-        if after := self._section(number):
-            return after
-        if _GRID_TABLE.match(line) or _SIMPLE_TABLE.match(line):
-            return self._table(number)
-        self._prose[number] = self._inline(line, number)
-        if line.rstrip().endswith("::"):
-            self._prose[number] = self._prose[number].rstrip()[:-1]
-            return self._literal(number)
-        return number + 1
+        return self._section(number) or self._table(number) or self._paragraph(number)
 
     # Blocks
 
@@ -191,14 +114,14 @@ class _Scanner:
         self._keep_code(number + 1, min(end, len(self._lines)))
         return end + 1
 
-    def _literal(self, number: int) -> int:
-        """The block after a paragraph that ends with `::`."""
+    def _paragraph(self, number: int) -> int:
+        """One line of text; `::` at its end makes code of the block after the blank line."""
         line = self._lines[number]
-        indent = len(line) - len(line.lstrip())
-        following = number + 1
-        if following < len(self._lines) and self._lines[following].strip():
-            return following
-        end = self._block_end(number, indent)
+        self._prose[number] = self._inline.prose(line, number + 1)
+        if not line.rstrip().endswith("::") or self._line(number + 1).strip():
+            return number + 1
+        self._prose[number] = self._prose[number].rstrip()[:-1]
+        end = self._block_end(number, len(line) - len(line.lstrip()))
         self._keep_code(number + 1, end)
         return end
 
@@ -214,10 +137,10 @@ class _Scanner:
                 self._head(number + 1, self._level(line[0], overlined=True), below.strip())
                 return number + 3
             return number + 1
-        if _ADORNMENT.match(below) and not line.startswith(" ") and not _GRID_TABLE.match(line):
-            if len(below.rstrip()) >= min(len(line.rstrip()), 4):
-                self._head(number, self._level(below[0], overlined=False), line.strip())
-                return number + 2
+        long_enough = len(below.rstrip()) >= min(len(line.rstrip()), 4)
+        if _ADORNMENT.match(below) and long_enough and not line.startswith(" ") and not _GRID_TABLE.match(line):
+            self._head(number, self._level(below[0], overlined=False), line.strip())
+            return number + 2
         return None
 
     def _line(self, number: int) -> str:
@@ -230,13 +153,15 @@ class _Scanner:
         return self._styles.index(style) + 1
 
     def _head(self, number: int, level: int, text: str) -> None:
-        prose = " ".join(self._inline(text, number).split())
+        prose = " ".join(self._inline.prose(text, number + 1).split())
         self._prose[number] = prose
-        name = without_image_names(self._substituted(prose)).replace("**", "").replace("`", "").strip()
+        name = without_image_names(self._inline.substituted(prose)).replace("**", "").replace("`", "").strip()
         if name:
             self._headings.append(Heading(number + 1, level, name))
 
-    def _table(self, number: int) -> int:
+    def _table(self, number: int) -> int | None:
+        if not _GRID_TABLE.match(self._lines[number]) and not _SIMPLE_TABLE.match(self._lines[number]):
+            return None
         end = number
         simple = bool(_SIMPLE_TABLE.match(self._lines[number]))
         while end < len(self._lines):
@@ -250,17 +175,14 @@ class _Scanner:
             line = self._lines[row]
             self._tables.add(row)
             for cell in _CELL_IMAGE.finditer(line):
-                self._refer(row + 1, IMAGE_DIRECTIVES[cell["name"]], cell["target"].strip())
+                self._inline.refer(row + 1, IMAGE_DIRECTIVES[cell["name"]], cell["target"].strip())
             if not re.fullmatch(r"[\s+=-]*", line):
-                self._prose[row] = self._inline(_CELL_IMAGE.sub("", line), row)
+                self._prose[row] = self._inline.prose(_CELL_IMAGE.sub("", line), row + 1)
         return max(end, number + 1)
 
     def _simple_table_goes_on(self, number: int) -> bool:
         """Whether a border follows the blank line before a line at the margin ends the table."""
-        for line in self._lines[number + 1 : number + 40]:
-            if _SIMPLE_TABLE.match(line):
-                return True
-        return False
+        return any(_SIMPLE_TABLE.match(line) for line in self._lines[number + 1 : number + 40])
 
     # Explicit markup
 
@@ -270,48 +192,50 @@ class _Scanner:
         if target := _TARGET.match(rest):
             uri = (target["uri"] or target["anonymous"] or "").strip()
             if names_an_image(uri):
-                self._refer(number + 1, "link", uri)
+                self._inline.refer(number + 1, "link", uri)
             return number + 1
         if footnote := _FOOTNOTE.match(rest):
-            self._prose[number] = self._inline(footnote["text"], number)
+            self._prose[number] = self._inline.prose(footnote["text"], number + 1)
             return number + 1
         end = self._block_end(number, indent)
         comment = "\n".join([rest, *self._lines[number + 1 : end]])
         for line, written, alt in commented_images(comment, number + 1):
-            self._refer(line, "commented", written, alt)
+            self._inline.refer(line, "commented", written, alt)
         return end
 
     def _directive(self, number: int, indent: int, directive: re.Match[str]) -> int:
-        name = directive["name"].lower()
+        name, substitution = directive["name"].lower(), directive["substitution"]
         argument = (directive["argument"] or "").strip()
         end = self._block_end(number, indent)
         body = number + 1
-        if name == "replace" and directive["substitution"]:
-            self._replacements[_normal(directive["substitution"])] = argument
+        if name == "replace" and substitution:
+            self._inline.replace(substitution, argument)
             return end
         is_image = name in IMAGE_DIRECTIVES or (bool(_LIKE_AN_IMAGE.search(name)) and names_an_image(argument))
         if is_image and not argument and body < end and not _OPTION.match(self._lines[body]):
             argument, body = self._lines[body].strip(), body + 1
         options, body = self._options(body, end)
         if is_image and argument:
-            self._image(number, directive["substitution"], name, argument, options, body, end)
-            return body if name != "figure" and not directive["substitution"] else self._after_caption(body, end)
-        if directive["substitution"]:
-            return end
+            self._image(number, substitution, name, argument, options, body, end)
+            body = self._after_caption(body, end) if name == "figure" else body
+            return end if substitution else body
         for option, (line, value) in options.items():
             if _CARD_IMAGE_OPTIONS.fullmatch(option) and names_an_image(value):
-                self._refer(line + 1, "rst_card", value, self._value(options, f"{option.split('-')[0]}-alt", "alt"))
+                alt = self._value(options, f"{option.split('-')[0]}-alt", "alt")
+                self._inline.refer(line + 1, "rst_card", value, alt)
+        if argument and name not in _NO_PROSE and not substitution:
+            self._prose[number] = self._inline.prose(argument, number + 1)
+        return self._body(name, argument, body, end) if not substitution else end
+
+    def _body(self, name: str, argument: str, body: int, end: int) -> int:
+        """Read the content of a directive that is no image; the line to go on with."""
         if name == "raw" and argument.lower().split()[:1] == ["html"]:
             self._html(body, end)
-            return end
-        if name in LITERAL_DIRECTIVES:
+        elif name in LITERAL_DIRECTIVES:
             self._keep_code(body, end)
-            return end
-        if name in _DROPPED_BODY or name == "raw":
-            return end
-        if argument and name not in _NO_PROSE:
-            self._prose[number] = self._inline(argument, number)
-        return body
+        elif name not in _DROPPED_BODY and name != "raw":
+            return body
+        return end
 
     def _options(self, body: int, end: int) -> tuple[dict[str, tuple[int, str]], int]:
         """Option → (line, value), and the line after the options."""
@@ -346,14 +270,14 @@ class _Scanner:
     ) -> None:
         kind, alt = IMAGE_DIRECTIVES.get(name, "rst_image"), self._value(options, "alt")
         if substitution:
-            self._substitutions[_normal(substitution)] = _Substitution(kind, argument, alt)
+            self._inline.define(substitution, kind, argument, alt)
             return
         caption_end = self._after_caption(body, end) if kind == "rst_figure" else body
-        lines = (self._inline(line.strip(), number) for line in self._lines[body:caption_end] if line.strip())
+        lines = (self._inline.prose(line.strip(), number + 1) for line in self._lines[body:caption_end] if line.strip())
         caption = " ".join(lines) or None
-        self._refer(number + 1, kind, argument, alt, self._value(options, "caption", "title") or caption)
+        self._inline.refer(number + 1, kind, argument, alt, self._value(options, "caption", "title") or caption)
         if "target" in options and names_an_image(options["target"][1]):
-            self._refer(options["target"][0] + 1, "link", options["target"][1])
+            self._inline.refer(options["target"][0] + 1, "link", options["target"][1])
 
     def _after_caption(self, body: int, end: int) -> int:
         while body < end and not self._lines[body].strip():
@@ -367,59 +291,8 @@ class _Scanner:
     def _html(self, body: int, end: int) -> None:
         tags = TemplateTags()
         document = scan_html(tags.set_aside("\n".join(self._lines[body:end])), tags)
-        self._references += [replace(reference, line=reference.line + body) for reference in document.references]
+        self._inline.references += [replace(reference, line=reference.line + body) for reference in document.references]
         self._prose[body:end] = document.prose[: end - body]
-
-    # Inline
-
-    def _inline(self, text: str, number: int) -> str:
-        """Prose of `text`; its links to images and uses of substitutions are noted."""
-        literals: list[str] = []
-
-        def set_aside(match: re.Match[str]) -> str:
-            literals.append(match[0])
-            return f"\ue0f2{len(literals) - 1}\ue0f3"
-
-        def link(match: re.Match[str]) -> str:
-            if names_an_image(match["uri"]):
-                self._refer(number + 1, "link", match["uri"])
-            return match["text"]
-
-        def markdown(match: re.Match[str]) -> str:
-            if match["image"]:
-                self._refer(number + 1, "md_image", match["uri"], match["text"], match["title"])
-                return ""
-            inner = _MARKDOWN_LINK.sub(markdown, match["text"])
-            return link(match) and inner
-
-        def role(match: re.Match[str]) -> str:
-            named = re.fullmatch(r"(?P<text>.*?)\s*<(?P<uri>[^<>]+)>", match["text"])
-            if named and names_an_image(named["uri"]):
-                self._refer(number + 1, "link", named["uri"])
-            if match["role"].lower().split(":")[-1] in _KEPT_ROLES:
-                return set_aside(match)
-            return named["text"] if named else match["text"]
-
-        text = _LITERAL.sub(set_aside, text)
-        self._uses += [(number + 1, _normal(match["name"])) for match in _USE.finditer(text)]
-        text = _MARKDOWN_LINK.sub(markdown, text)
-        text = _ROLE.sub(role, text)
-        text = _LINK.sub(link, text)
-        text = _REFERENCE.sub(lambda match: match["text"], text)
-        return re.sub("\ue0f2(\\d+)\ue0f3", lambda match: literals[int(match[1])], text)
-
-    def _substituted(self, line: str) -> str:
-        if "|" not in line:
-            return line
-        for match in reversed(list(_USE.finditer(line))):
-            name = _normal(match["name"])
-            if name in self._substitutions or name in self._replacements:
-                end = match.start() + len(match["name"]) + 2
-                line = line[: match.start()] + self._replacements.get(name, "") + line[end:].removeprefix("_")
-        return line
-
-    def _refer(self, line: int, kind: str, target: str, alt: str | None = None, caption: str | None = None) -> None:
-        self._references.append(ImageReference(line, kind, target.strip(), alt, caption))
 
     # Places to cut
 
@@ -451,8 +324,3 @@ class _Scanner:
         while above >= 0 and not self._lines[above].strip():
             above -= 1
         return number in self._code and above in self._code
-
-
-def _normal(name: str) -> str:
-    """Substitution names are compared without case where needed and with single spaces."""
-    return " ".join(name.split()).casefold()
