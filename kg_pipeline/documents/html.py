@@ -46,7 +46,6 @@ _MARKS = {"b": "**", "strong": "**", "code": "`", "kbd": "`", "tt": "`", "samp":
 _EMPTY_MARKS = re.compile(r"\*\*\s*\*\*|(?<!`)`\s*`(?!`)")
 _SPACES = re.compile(r"[ \t\f\v\xa0]+")
 _SOURCE_SET = re.compile(r"\s*([^\s,]\S*[^\s,]|[^\s,])(\s+[^,]*)?(?:,|$)")
-_IMPORT = re.compile(r"^\s*import\s+(\w+)\s+from\s+['\"]([^'\"\n]+)['\"]", re.MULTILINE)
 _FRONT_MATTER = re.compile(r"---[ \t]*\n.*?\n---[ \t]*(?=\n|\Z)", re.DOTALL)
 
 
@@ -61,7 +60,7 @@ def parse_html(text: str) -> ParsedDocument:
 
 def scan_html(text: str, tags: TemplateTags) -> ParsedDocument:
     """HTML whose template tags were set aside in `tags`."""
-    scanner = _Scanner(text.count("\n") + 1, tags, dict(_IMPORT.findall(text)))
+    scanner = _Scanner(text.count("\n") + 1, tags)
     scanner.feed(text)
     scanner.close()
     return scanner.document()
@@ -70,9 +69,9 @@ def scan_html(text: str, tags: TemplateTags) -> ParsedDocument:
 class _Scanner(HTMLParser):
     """Keeps what is open, and files each piece of text under the line it stands on."""
 
-    def __init__(self, line_count: int, tags: TemplateTags, imports: dict[str, str]) -> None:
+    def __init__(self, line_count: int, tags: TemplateTags) -> None:
         super().__init__(convert_charrefs=False)
-        self._tags, self._imports = tags, imports
+        self._tags = tags
         self._pieces: list[list[str]] = [[] for _ in range(line_count)]
         self._open: Counter[str] = Counter()
         self._heading: tuple[int, int, list[str]] | None = None
@@ -186,7 +185,8 @@ class _Scanner(HTMLParser):
             self._title.append(data)
         if any(self._open[tag] for tag in _SILENT):
             return
-        for offset, target, alt, caption in self._tags.images(data):
+        in_code = self._open["pre"] + self._open["code"]
+        for offset, target, alt, caption in self._tags.images(data) if not in_code else ():
             self._refer(line + data.count("\n", 0, offset), "shortcode", target, alt, caption)
         if self._open["figcaption"]:
             self._caption.append(self._tags.remove(data))
@@ -243,7 +243,7 @@ class _Scanner(HTMLParser):
         if not target.startswith("{") or target.startswith(("{{", "{%")):
             return target
         inside = target[1:-1].strip()
-        return next(iter(quoted(inside)), self._imports.get(inside, target))
+        return next(iter(quoted(inside)), self._tags.imports.get(inside, target))
 
 
 def _embedded(tag: str, attributes: dict[str, str]) -> Iterator[tuple[str, str]]:

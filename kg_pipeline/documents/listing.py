@@ -71,6 +71,11 @@ def table_path(root: DocumentRoot, relative: str) -> str:
     return "/".join(part for part in (root.name, relative) if part) or "."
 
 
+def _leaves(root: DocumentRoot, link: str) -> bool:
+    """Whether a link leads to a file outside the root. One that leads nowhere does not: it is unreadable."""
+    return Path(link).exists() and not Path(os.path.realpath(link)).is_relative_to(os.path.realpath(root.root))
+
+
 def path_in_root(path: str, root: DocumentRoot, others: Sequence[DocumentRoot]) -> str | None:
     """The relative path of the document `path` of the table; None when it belongs to one of the other roots."""
     if root.name:
@@ -94,5 +99,5 @@ def _list(
             if not is_skipped_folder(entry.name):
                 yield from _list(root, Path(entry.path), path, chosen)
         elif chosen.includes(path) and not (entry.is_symlink() and entry.is_dir()):
-            leaves = entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(root.root.resolve())
+            leaves = entry.is_symlink() and _leaves(root, entry.path)
             yield DocumentFile(root, table_path(root, path), Path(entry.path), leaves)

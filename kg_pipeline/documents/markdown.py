@@ -275,7 +275,9 @@ def _site_image(state: StateInline, silent: bool) -> bool:
 
 def _loose_image(state: StateInline, silent: bool) -> bool:
     match = _LOOSE_IMAGE.match(state.src, state.pos) if state.src.startswith("![", state.pos) else None
-    return match is not None and _push(state, silent, match, "md_image", match["target"], match["alt"], match["title"])
+    return match is not None and _push(
+        state, silent, match, "md_image", html.unescape(match["target"]), match["alt"], match["title"]
+    )
 
 
 def _push(

@@ -120,22 +120,17 @@ class ImageResolver:
     def _find(self, root: DocumentRoot, document: Path, target: str, kind: str, base: str | None) -> Resolution:
         if DATA.match(target):
             return Resolution("unsupported", target[:_DATA_CHARACTERS])
-        statuses = []
+        statuses = set()
         for place in self._places(root, document, target, kind, base):
             image = self._image(place)
             if image:
                 rules = place.rules + spelling_rules(place.file, image.file)
-                # "exact" is said where nothing had to be done to the path itself.
                 return Resolution("ok", target, image.path, image.image_id, "+".join(dict.fromkeys(rules)) or "exact")
-            statuses.append(self._status(place.file))
-        if "unsupported" in statuses:
-            return Resolution("unsupported", target)
-        if REMOTE.match(target):
-            return Resolution("remote", target)
-        if ABSOLUTE_FILE.match(target) or SYSTEM_FOLDERS.match(target) or target.startswith(f"{root.root}/"):
-            return Resolution("outside_root", target)
-        # A later reading may stay inside by accident (a site root, a base): as written counts.
-        return Resolution("outside_root" if statuses[:1] == ["outside_root"] else "missing", target)
+            status = self._status(place.file)
+            # What a fallback guesses says nothing about where the author pointed.
+            if status != "outside_root" or not place.exact:
+                statuses.add(status)
+        return Resolution(_why_not(root, target, statuses), target)
 
     def _image(self, place: _Place) -> _Image | None:
         found = self._images.get(folded(place.file), [])
@@ -225,6 +220,15 @@ class ImageResolver:
         found = [image for image in found if folded("/" + image.file).endswith("/" + name)]
         for image in sorted(found, key=lambda image: (image.file.count("/"), image.file)):
             yield _Place(image.file, ("wiki_name",))
+
+
+def _why_not(root: DocumentRoot, target: str, statuses: set[str]) -> str:
+    """The status of a target that leads to no image, from those of the places where it was looked for."""
+    if ABSOLUTE_FILE.match(target) or SYSTEM_FOLDERS.match(target) or target.startswith(f"{root.root}/"):
+        return "outside_root"
+    if REMOTE.match(target):
+        return "remote"
+    return next((status for status in ("unsupported", "outside_root") if status in statuses), "missing")
 
 
 def _site_prefixes(root: DocumentRoot, text: str) -> list[tuple[str, str]]:

@@ -7,7 +7,9 @@ from kg_pipeline.documents.image_names import names_an_image
 
 # Private-use characters: no parser of ours gives them a meaning, no real text holds them.
 _OPEN, _CLOSE = "\ue0f0", "\ue0f1"
-_PLACEHOLDER = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
+# Stands on the further lines of a tag, which as blank lines would end a paragraph.
+_FURTHER_LINE = "\ue0f4"
+_PLACEHOLDER = re.compile(f"{_OPEN}(\\d+){_CLOSE}(?:\n{_FURTHER_LINE})*")
 # 600: longer than any shortcode seen, short enough that a stray `{{` does not swallow a page.
 _TAG = re.compile(
     r"(?P<jsx>=)(?P<value>\{\{(?:(?!\{\{|\}\}).){0,600}\}\}|\{[^{}\n]{1,300}\})"
@@ -24,6 +26,7 @@ _IMAGE_TAG = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _ATTRIBUTE = re.compile(r"([\w-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'%>}]+))")
+_IMPORT = re.compile(r"^[ \t]*import[ \t]+(\w+)[ \t]+from[ \t]+['\"]([^'\"\n]+)['\"]", re.MULTILINE)
 _QUOTED = re.compile(r"\"([^\"\n]+)\"|'([^'\n]+)'|`([^`\n]+)`")
 _SOURCES = ("src", "url", "file", "image", "image_path", "path", "link", "source", "img", "filename")
 
@@ -33,9 +36,12 @@ class TemplateTags:
 
     def __init__(self) -> None:
         self._tags: list[str] = []
+        self.imports: dict[str, str] = {}
+        """JSX variable → the file that it was imported from."""
 
     def set_aside(self, text: str) -> str:
         """`text` with placeholders; the number of lines stays."""
+        self.imports |= dict(_IMPORT.findall(text))
         for tag, mark in _COMMENT_TAGS:
             text = tag.sub(mark, text)
         return _TAG.sub(self._placeholder, text) if "{" in text else text
@@ -43,8 +49,8 @@ class TemplateTags:
     def _placeholder(self, match: re.Match[str]) -> str:
         tag = match["value"] or match[0]
         self._tags.append(tag)
-        placeholder = f"{_OPEN}{len(self._tags) - 1}{_CLOSE}"
-        return (f'="{placeholder}"' if match["jsx"] else placeholder) + "\n" * tag.count("\n")
+        placeholder = f"{_OPEN}{len(self._tags) - 1}{_CLOSE}" + f"\n{_FURTHER_LINE}" * tag.count("\n")
+        return f'="{placeholder}"' if match["jsx"] else placeholder
 
     def restore(self, text: str) -> str:
         """`text` as it was written."""
@@ -52,7 +58,7 @@ class TemplateTags:
 
     def remove(self, text: str) -> str:
         """`text` without template tags: they are no prose."""
-        return _PLACEHOLDER.sub("", text) if _OPEN in text else text
+        return _PLACEHOLDER.sub("", text).replace(_FURTHER_LINE, "")
 
     def images(self, text: str) -> Iterator[tuple[int, str, str | None, str | None]]:
         """(offset, target, alt, caption) of the image shortcodes in `text`."""

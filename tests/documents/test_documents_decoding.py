@@ -1,0 +1,71 @@
+import pytest
+
+from kg_pipeline.documents.decoding import BinaryFileError, decode
+from kg_pipeline.documents.language import language_of
+from kg_pipeline.documents.markdown import parse_markdown
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "Größe 日本\n".encode(),
+        "Größe 日本\n".encode("utf-8-sig"),
+        "Größe 日本\n".encode("utf-16"),
+        b"\xfe\xff" + "Größe 日本\n".encode("utf-16-be"),
+        "Größe 日本\n".encode("utf-32"),
+    ],
+)
+def test_unicode_with_and_without_mark(data):
+    assert decode(data) == "Größe 日本\n"
+
+
+def test_utf_16_without_mark():
+    assert decode("<p>Größe</p>\n".encode("utf-16-le")) == "<p>Größe</p>\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "real", "declared"),
+    [
+        ("<p>Größe", "utf-8", "iso-8859-1"),
+        ("<p>Größe “x”", "cp1252", "iso-8859-1"),
+        ("<p>Größe", "cp1252", "utf-8"),
+        ("<p>设备管理器的说明", "gb18030", "gb2312"),
+        ("<p>Größe", "cp1252", "no-such-charset"),
+        ("<p>Größe", "utf-8", "utf-16"),
+    ],
+)
+def test_a_declared_charset_is_believed_after_utf_8(text, real, declared):
+    text = f'<meta charset="{declared}">{text} and some more words of the same page'
+    assert decode(text.encode(real)) == text
+
+
+def test_latin_1_without_declaration():
+    text = "Die Größe der Fläche über dem Gerät wählt der Benutzer später.\n"
+    assert decode(text.encode("latin-1")) == text
+
+
+def test_all_line_ends_are_line_ends():
+    assert decode(b"a\r\nb\rc\nd") == "a\nb\nc\nd"
+
+
+@pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)), bytes(range(1, 32)) * 9])
+def test_binary_files_are_refused(data):
+    with pytest.raises(BinaryFileError, match="not text"):
+        decode(data)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Press the button.", "en"),
+        ("点击按钮。", "zh"),
+        ("Press the button 保 to save the settings.", "en"),
+        ("Press 保存按钮 to go on and on", "mixed"),
+        ("点击 `some_long_function_name` 和 https://example.org/long/path", "zh"),
+        ("```\nprint('hello')\n```\n中文", "zh"),
+        ("123 !", "und"),
+        ("", "und"),
+    ],
+)
+def test_language(text, language):
+    assert language_of(parse_markdown(text)) == language

@@ -1,0 +1,87 @@
+import pytest
+
+from kg_pipeline.documents.html import parse_html
+
+
+def embedded(text):
+    return [(ref.line, ref.kind, ref.target) for ref in parse_html(text).references]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("<img src=x.png>", "html_img"),
+        ("<IMG SRC='x.png'/>", "html_img"),
+        ("<img class=lazy data-src='x.png'>", "html_img"),
+        ("<img srcset='x.png 2x'>", "html_img"),
+        ("<picture><source srcset='x.png'></picture>", "html_source"),
+        ("<svg><image xlink:href='x.png'/></svg>", "html_svg_image"),
+        ("<input type=image src=x.png>", "html_input"),
+        ("<video poster=x.png></video>", "html_poster"),
+        ("<object data=x.png></object>", "html_object"),
+        ("<embed src=x.png>", "html_embed"),
+        ("<p style=\"background: url('x.png') no-repeat\">", "css_url"),
+        ("<p style='background:url(x.png)'>", "css_url"),
+        ("<td background=x.png>", "html_background"),
+        ("<a href=x.png>big</a>", "link"),
+        ("<link rel='shortcut icon' href=x.png>", "link"),
+        ("<meta property=og:image content=x.png>", "link"),
+        ("<!-- <p><img src='x.png'></p> -->", "commented"),
+        ("<noscript><img src=x.png></noscript>", "html_img"),
+    ],
+)
+def test_ways_to_embed_link_and_comment_out(text, kind):
+    assert embedded(f"<p>\n{text}\n") == [(2, kind, "x.png")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>'<img src=\"x.png\">'</script>",
+        "<pre>&lt;img src=x.png></pre>",
+        "<style>a{background:url(x.png)}</style>",
+    ],
+)
+def test_scripts_and_escaped_markup_hold_no_references(text):
+    assert embedded(text) == []
+
+
+def test_the_line_is_that_of_the_tag():
+    assert embedded("<p>a\n<img\n  alt='x > y'\n  src='x.png'>\n") == [(2, "html_img", "x.png")]
+
+
+def test_every_size_of_a_responsive_image():
+    text = "<picture><source srcset='a.webp 1x,b.webp 2x'><img src=c.png srcset='c.png 1x, d,e.png 100w'></picture>"
+    assert {row[2] for row in embedded(text)} == {"a.webp", "b.webp", "c.png", "d,e.png"}
+
+
+def test_a_caption_belongs_to_the_images_of_its_figure_and_is_no_prose():
+    document = parse_html(
+        "<img src=a.png><figure><img src=b.png alt=B><figcaption>The <i>cap</i></figcaption></figure>x"
+    )
+    assert [(ref.target, ref.alt, ref.caption) for ref in document.references] == [
+        ("a.png", None, None),
+        ("b.png", "B", "The cap"),
+    ]
+    assert document.prose == ("x",)
+
+
+def test_prose_marks_bold_and_code_and_keeps_paragraphs_on_their_lines():
+    text = "<h1>T &amp; x</h1>\n<p>Click <b>OK</b> or\n<kbd>Esc</kbd>&nbsp;now.<br>Then</p><p>img/secret.png</p>"
+    assert parse_html(text).prose == ("T & x", "Click **OK** or", "`Esc` now. Then")
+
+
+def test_titles_headings_and_base():
+    document = parse_html("<title>Page\n T</title><base href='x/'><h2>A <img src=a.png>b</h2>")
+    assert (document.page_title, document.base, document.headings[0].text) == ("Page T", "x/", "A b")
+
+
+def test_broken_markup_is_read_to_the_end():
+    text = "<p><b>open <ul><li>one<li>two</table></div><img src=a.png\n<img src=b.png>\n<p class='unclosed"
+    assert "b.png" in str(embedded(text)) or "a.png" in str(embedded(text))
+
+
+def test_front_matter_of_a_jekyll_page_is_skipped():
+    document = parse_html("---\nlayout: x\n---\n<p>Text</p>\n<img src=\"{{ '/a.png' | relative_url }}\">\n")
+    assert "".join(document.prose).strip() == "Text"
+    assert [(ref.line, ref.target) for ref in document.references] == [(5, "{{ '/a.png' | relative_url }}")]
