@@ -95,6 +95,7 @@ PAIR_FEATURES: Mapping[str, str] = {
     "index_page": "1 when the document is the index page of its directory",
     "siblings": "share of the votes of like images, by their references, for this passage",
     "proximity": "share of the references of the folder's other images that stand in this document",
+    "rivals": "log of how strongly all other passages together claim the image; takes away from each of them",
     "concept_in_name": "1 when the concept is named in the image's file name or folders",
     "concept_in_image": "1 when the concept is named in the text read in the picture",
     "concept_passage": "probability of the image's best candidate passage that mentions the concept",

@@ -27,9 +27,12 @@ from kg_pipeline.candidates.verbatim import occurrences
 
 # b of BM25: headings and titles are short by nature, so their length says less than that of prose.
 B_BODY, B_HEADING, B_TITLE = 0.75, 0.5, 0.3
+# What the best text needs for full marks: a word that 1 in 100 passages uses brings about 8 of BM25, a line or label as
+# rare as that 5. Without floors Top-1 is the same, but images that belong nowhere score like those that belong.
+ENOUGH_BM25, ENOUGH_RARITY, ENOUGH_COSINE = 8.0, 5.0, 0.05
 COMMON_LINE = 0.2  # a line in more than this share of the passages says nothing
 PREFIX_LETTERS = 24
-BLOCK_CELLS = 4_000_000  # images × passages held at once, a dozen float32 matrices of them: about 200 MB
+BLOCK_CELLS = 2_000_000  # images × passages held at once, some twenty matrices of them: about 250 MB
 
 # What stands in prose for something seen on a screen: **bold**, `code`, quotes, :guilabel:`x`, CJK brackets.
 _LABEL = re.compile(
@@ -90,19 +93,19 @@ class Fields:
     def passages(self, block: slice) -> dict[str, Scores]:
         """Named scores, (pictures of the block, passages)."""
         bags = self._bags
-        scores = {name: relative(bm25.scores(block)) for name, bm25 in bags.passage_bm25.items()}
+        scores = {name: relative(bm25.scores(block), ENOUGH_BM25) for name, bm25 in bags.passage_bm25.items()}
         scores["name_trigrams"] = bags.name_trigrams.scores(block)
-        scores["phrase"] = relative(dense(bags.lines[block] @ bags.lines_in_passages))
-        scores["ui_labels"] = relative(dense(bags.labels[block] @ bags.labels_in_passages))
+        scores["phrase"] = relative(dense(bags.lines[block] @ bags.lines_in_passages), ENOUGH_RARITY)
+        scores["ui_labels"] = relative(dense(bags.labels[block] @ bags.labels_in_passages), ENOUGH_RARITY)
         scores["cue_words"] = np.broadcast_to(bags.cues, scores["phrase"].shape)
         return scores
 
     def documents(self, block: slice) -> dict[str, Scores]:
         """Named scores, (pictures of the block, documents)."""
         bags = self._bags
-        scores = {name: relative(bm25.scores(block)) for name, bm25 in bags.document_bm25.items()}
-        scores["title_trigrams"] = relative(bags.title_trigrams.scores(block))
-        scores["folder_trigrams"] = relative(bags.folder_trigrams.scores(block))
+        scores = {name: relative(bm25.scores(block), ENOUGH_BM25) for name, bm25 in bags.document_bm25.items()}
+        scores["title_trigrams"] = relative(bags.title_trigrams.scores(block), ENOUGH_COSINE)
+        scores["folder_trigrams"] = relative(bags.folder_trigrams.scores(block), ENOUGH_COSINE)
         scores |= self._folders.scores(block)
         damping = self._folders.damping[block][:, None]
         for name in ("folder_title", "folder_trigrams", "folder_overlap", "folder_name", "folder_like"):

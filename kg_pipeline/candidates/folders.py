@@ -12,6 +12,8 @@ from kg_pipeline.candidates.tokens import Vocabulary, folder_names, name_words, 
 
 INDEX_STEMS = frozenset(["index", "readme", "_index", "home", "default", "main"])
 # A folder of 200 images is a kind of image ("media"), not the images of one document.
+# What the best document needs for full marks; an IDF of 3 is a word of one title in twenty.
+ENOUGH_IDF, ENOUGH_LIKENESS = 3.0, 0.5
 FOLDER_OF_ONE_DOCUMENT, FOLDER_HALF_TRUST = 12, 25
 
 
@@ -67,9 +69,9 @@ class FolderFit:
         of_image = [[place[row] for row in rows] for rows in wanted]
         return {
             "path_distance": -_best(-distance, of_image),
-            "folder_overlap": relative(_best(overlap, of_image)),
+            "folder_overlap": relative(_best(overlap, of_image), ENOUGH_IDF),
             "folder_name": _best(private, of_image) ** 3,
-            "folder_like": relative(_best(alike, of_image)) ** 3,
+            "folder_like": relative(_best(alike, of_image), ENOUGH_LIKENESS) ** 3,
             "index_page": np.broadcast_to(self._index_page, (len(wanted), len(self._index_page))),
         }
 

@@ -17,6 +17,7 @@ from kg_pipeline.candidates.tokens import (
     name_words,
     squash,
     stem,
+    telling,
 )
 
 READ_SOURCES = ("ocr", "svg", "description")
@@ -37,8 +38,8 @@ class ImageWords:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """File stems."""
-        return tuple(dict.fromkeys(PurePosixPath(path).stem for path in self.paths))
+        """File stems, as far as they are words."""
+        return tuple(dict.fromkeys(telling(PurePosixPath(path).stem) for path in self.paths))
 
     @cached_property
     def folders(self) -> tuple[str, ...]:

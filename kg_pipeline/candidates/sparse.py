@@ -156,10 +156,14 @@ def dense(matrix: Matrix) -> Scores:
     return np.asarray(matrix.toarray(), np.float32)
 
 
-def relative(scores: Scores) -> Scores:
-    """Each row divided by its largest value: 1 for the best text of an image, 0 where nothing matches."""
-    best = scores.max(axis=1, keepdims=True, initial=0)
-    return np.where(best > 0, scores / np.where(best > 0, best, 1), 0).astype(np.float32)
+def relative(scores: Scores, floor: float) -> Scores:
+    """Each row divided by its largest value or by `floor`, whichever is more.
+
+    1 for the best text of an image where the evidence is worth its name: an image of which little is known must not
+    get the same full marks as one whose words are found.
+    """
+    best = np.maximum(scores.max(axis=1, keepdims=True, initial=0), floor)
+    return np.asarray(scores / best, np.float32)
 
 
 def _lengths(matrix: Matrix) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import snowballstemmer
@@ -50,6 +51,11 @@ LANGUAGE_FOLDERS = _words(
     ru-ru english chinese
     """
 )
+
+# `3f2504e0` and `x7Kp92Lq8Zt41bQe` are numbers of a machine, `stm32f103c8t6` is a part with a name.
+OPAQUE_LETTERS, OPAQUE_CHANGES = 8, 4
+_HEXADECIMAL = re.compile(r"[0-9a-f]+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_RUN_OF_CODE = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-z]+", re.IGNORECASE)
 
 GLUED_LETTERS = 6  # shorter names are words, codes or noise
 GLUED_PART_LETTERS = 3
@@ -175,10 +181,25 @@ def name_words(text: str, vocabulary: Vocabulary) -> list[str]:
     return found
 
 
+def telling(name: str) -> str:
+    """A file or folder name without hashes, UUIDs and other numbers of machines, which match words by chance alone."""
+    return _RUN_OF_CODE.sub(lambda match: " " if _is_opaque(match.group().lower()) else match.group(), name)
+
+
+def _is_opaque(run: str) -> bool:
+    digits = sum(character.isdigit() for character in run)
+    if len(run) >= OPAQUE_LETTERS and digits >= 2 and _HEXADECIMAL.fullmatch(run):
+        return True
+    changes = sum(left.isdigit() != right.isdigit() for left, right in pairwise(run))
+    return len(run) >= 2 * OPAQUE_LETTERS and changes >= OPAQUE_CHANGES
+
+
 def folder_names(path: str) -> list[str]:
     """Folders of a path from the outside in, without generic ones and language codes."""
-    parts = [part for part in path.split("/") if part]
-    return [part for part in parts if part.lower() not in GENERIC_FOLDERS and part.lower() not in LANGUAGE_FOLDERS]
+    parts = [telling(part).strip() for part in path.split("/")]
+    return [
+        part for part in parts if part and part.lower() not in GENERIC_FOLDERS and part.lower() not in LANGUAGE_FOLDERS
+    ]
 
 
 def trigrams(text: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Concepts: things that have a name, from a glossary and from headings, and where passages mention them."""
 
 from kg_pipeline.concepts.mentions import find_mentions
-from kg_pipeline.concepts.reading import ConceptError, ConceptTables, concept_text, read_concepts
+from kg_pipeline.concepts.reading import ConceptError, ConceptTables, concept_text, concept_texts, read_concepts
 
-__all__ = ["ConceptError", "ConceptTables", "concept_text", "find_mentions", "read_concepts"]
+__all__ = ["ConceptError", "ConceptTables", "concept_text", "concept_texts", "find_mentions", "read_concepts"]

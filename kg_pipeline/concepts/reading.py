@@ -10,7 +10,7 @@ import polars as pl
 
 from kg_pipeline.concepts.mentions import find_mentions
 from kg_pipeline.config import Collection
-from kg_pipeline.ids import stable_id
+from kg_pipeline.ids import sha256_text, stable_id
 from kg_pipeline.tables import TABLES
 
 COLUMNS = ("name", "aliases", "description")
@@ -76,6 +76,15 @@ def concept_text(name: str, aliases: list[str] | None, description: str | None) 
     """What a scorer is given for a concept: `Name (alias, alias): description`."""
     other = ", ".join(alias for alias in aliases or [] if _folded(alias) != _folded(name))
     return f"{name} ({other})" * bool(other) + name * (not other) + (f": {description}" if description else "")
+
+
+def concept_texts(concepts: pl.DataFrame) -> pl.DataFrame:
+    """concept_id, text and text_sha256 of what a scorer is given for each row of table concepts."""
+    texts = [concept_text(*row) for row in concepts.select("name", "aliases", "description").iter_rows()]
+    return concepts.select("concept_id").with_columns(
+        pl.Series("text", texts, dtype=pl.String),
+        pl.Series("text_sha256", [sha256_text(text) for text in texts], dtype=pl.String),
+    )
 
 
 def read_glossary(path: Path) -> list[dict[str, object]]:

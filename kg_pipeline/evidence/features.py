@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 
 from kg_pipeline.candidates import Corpus
 from kg_pipeline.candidates.concepts import named_in_images
-from kg_pipeline.evidence.model import PASSAGE, sigmoid
+from kg_pipeline.evidence.model import NO_PASSAGE, PASSAGE, RIVALS, SHARPNESS, sigmoid
 from kg_pipeline.evidence.model import log_odds as evidence_log_odds
 from kg_pipeline.progress import track
 from kg_pipeline.tables import PAIR_FEATURES
 
 KEY = ["image_id", "text_kind", "text_id"]
+ALMOST_ALL = 1 - 1e-9  # a share that still has a logarithm of the rest
 DIGITS = 6
 """Features are rounded, so that the last bits of a sum do not make tables differ."""
 
@@ -44,15 +45,32 @@ def _passage_features(corpus: Corpus, pairs: pl.DataFrame) -> pl.DataFrame:
 
 def _cells(
     corpus: Corpus, block: slice, images: NDArray[np.int64], chunks: NDArray[np.int64]
-) -> Iterator[tuple[str, NDArray[np.float32]]]:
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Each feature of the pairs of a block, by row of image in the block and row of passage."""
     fields = corpus.fields
+    of_passages = fields.passages(block) | {"siblings": corpus.passage_votes[block].toarray()}
+    of_documents = fields.documents(block) | {"proximity": corpus.folder_votes[block].toarray()}
     documents = fields.chunk_document[chunks]
-    for name, scores in fields.passages(block).items():
-        yield name, scores[images, chunks]
-    for name, scores in fields.documents(block).items():
-        yield name, scores[images, documents]
-    yield "siblings", corpus.passage_votes[block].toarray()[images, chunks]
-    yield "proximity", corpus.folder_votes[block].toarray()[images, documents]
+    for name, scores in of_passages.items():
+        yield name, scores[images, chunks].astype(np.float64)
+    for name, scores in of_documents.items():
+        yield name, scores[images, documents].astype(np.float64)
+    passage_sum = sum(PASSAGE.weights[name] * scores for name, scores in of_passages.items())
+    document_sum = sum(PASSAGE.weights[name] * scores for name, scores in of_documents.items())
+    sums = np.asarray(passage_sum + np.asarray(document_sum)[:, fields.chunk_document], np.float64)
+    yield RIVALS, _rivals(sums)[images, chunks]
+
+
+def _rivals(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log of the sum of exp(SHARPNESS * sum) over all other passages of the image and over "no passage at all".
+
+    Over all passages, not the proposed ones: else the candidate that a reference adds would change the scores.
+    """
+    strength = SHARPNESS * sums
+    top = np.maximum(strength.max(axis=1, keepdims=True, initial=-np.inf), SHARPNESS * NO_PASSAGE)
+    total = np.exp(strength - top).sum(axis=1, keepdims=True) + np.exp(SHARPNESS * NO_PASSAGE - top)
+    share = np.exp(strength - top) / total
+    return np.asarray(top + np.log(total) + np.log1p(-np.minimum(share, ALMOST_ALL)), np.float64)
 
 
 def _concept_features(corpus: Corpus, pairs: pl.DataFrame, chunks: pl.DataFrame) -> pl.DataFrame:

@@ -6,11 +6,10 @@ import polars as pl
 
 from kg_pipeline.candidates import Corpus, Diagnostics, block
 from kg_pipeline.candidates.fusion import REFERENCE
-from kg_pipeline.concepts import concept_text
+from kg_pipeline.concepts import concept_texts
 from kg_pipeline.config import Collection
 from kg_pipeline.evidence.features import pair_features
 from kg_pipeline.evidence.model import log_odds
-from kg_pipeline.ids import sha256_text
 from kg_pipeline.tables import TABLES
 
 PER_IMAGE = ["image_id", "text_kind"]
@@ -46,10 +45,7 @@ def select_candidates(collection: Collection, corpus: Corpus) -> Candidates:
 def text_hashes(corpus: Corpus) -> pl.DataFrame:
     """text_kind, text_id, text_sha256 of every text that can be scored."""
     chunks = corpus.chunks.select(pl.lit("chunk").alias("text_kind"), text_id="chunk_id", text_sha256="text_sha256")
-    concepts = [
-        ("concept", concept, sha256_text(concept_text(name, aliases, description)))
-        for concept, name, aliases, description in corpus.concepts.select(
-            "concept_id", "name", "aliases", "description"
-        ).iter_rows()
-    ]
-    return pl.concat([chunks, pl.DataFrame(concepts, schema=chunks.schema, orient="row")])
+    concepts = concept_texts(corpus.concepts).select(
+        pl.lit("concept").alias("text_kind"), text_id="concept_id", text_sha256="text_sha256"
+    )
+    return pl.concat([chunks, concepts])
