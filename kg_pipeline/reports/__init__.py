@@ -1,6 +1,6 @@
 """What people read about a collection: orphans, broken and questionable references, the HTML gallery."""
 
-from kg_pipeline.reports.gallery import ReportError, write_gallery
+from kg_pipeline.reports.gallery import TABLES_SHOWN, ReportError, write_gallery
 from kg_pipeline.reports.orphans import (
     find_orphans,
     incomplete_sources,
@@ -9,6 +9,7 @@ from kg_pipeline.reports.orphans import (
 )
 
 __all__ = [
+    "TABLES_SHOWN",
     "ReportError",
     "find_orphans",
     "incomplete_sources",

@@ -12,7 +12,7 @@ BARS = 6
 """Contributions that get a bar of their own; the rest is summed up."""
 THUMBNAIL_CHARACTERS = 24_000
 """A WebP of 160 pixels takes some 6,000; an SVG, which is embedded as it is, may take any number."""
-THUMBNAILS_CHARACTERS = 5_000_000
+THUMBNAILS_CHARACTERS = 4_800_000
 
 EMPTY_LINES = re.compile(r"\n\s*\n")
 NO_CHUNK: Mapping[str, object] = {"document_path": None, "heading_path": [], "text": "", "line_start": None}
@@ -104,7 +104,6 @@ class Pictures:
     def __init__(self, image_files: pl.DataFrame, thumbnail: Callable[[str], str | None]) -> None:
         self._uris: dict[str, str | None] = dict(image_files.select("path", "uri").iter_rows())
         self._thumbnail = thumbnail
-        self._made: dict[str, str | None] = {}
         self._left = THUMBNAILS_CHARACTERS
         self.left_out = 0
 
@@ -118,9 +117,7 @@ class Pictures:
         if self._left <= 0:
             self.left_out += 1
             return None
-        if uri not in self._made:
-            self._made[uri] = self._thumbnail(uri)
-        data = self._made[uri]
+        data = self._thumbnail(uri)
         if data is None or not data.startswith("data:image/") or len(data) > THUMBNAIL_CHARACTERS:
             return None
         self._left -= len(data)
