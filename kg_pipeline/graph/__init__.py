@@ -1,16 +1,20 @@
 """The knowledge graph over Bolt: its model, the plan that brings it to what the tables say, the embedded server."""
 
 from kg_pipeline.graph.connection import Connection, connect
+from kg_pipeline.graph.doctor import Check, check_server
 from kg_pipeline.graph.errors import DriftError, GraphError, SupersededError
 from kg_pipeline.graph.frames import Graph
-from kg_pipeline.graph.model import constraints, schema_text
+from kg_pipeline.graph.model import RELATIONSHIPS, constraints, schema_text
 from kg_pipeline.graph.planning import Plan, check_mass_delete, plan
 from kg_pipeline.graph.readback import count_graph, read_graph
 from kg_pipeline.graph.syncing import Difference, SyncReport, difference, sync
+from kg_pipeline.graph.verdicts import harvest, harvest_verdicts
 from kg_pipeline.graph.wanted import WANTED_TABLES, blocked_deletes, wanted_graph
 
 __all__ = [
+    "RELATIONSHIPS",
     "WANTED_TABLES",
+    "Check",
     "Connection",
     "Difference",
     "DriftError",
@@ -21,10 +25,13 @@ __all__ = [
     "SyncReport",
     "blocked_deletes",
     "check_mass_delete",
+    "check_server",
     "connect",
     "constraints",
     "count_graph",
     "difference",
+    "harvest",
+    "harvest_verdicts",
     "plan",
     "read_graph",
     "schema_text",

@@ -13,6 +13,7 @@ from neo4j import exceptions as bolt
 from kg_pipeline.config import Settings
 from kg_pipeline.graph.embedded import attached
 from kg_pipeline.graph.errors import GraphError
+from kg_pipeline.graph.model import NODES
 
 Result = TypeVar("Result")
 
@@ -29,9 +30,14 @@ DRIVER_SETTINGS: Mapping[str, Any] = {
     "user_agent": "kg-pipeline",
 }
 
+# When the process on this machine is gone, waiting for it to come back is in vain.
+EMBEDDED_SETTINGS: Mapping[str, Any] = {**DRIVER_SETTINGS, "max_transaction_retry_time": 8.0}
+
 RETRIED_CODES = ("Neo.ClientError.Statement.EntityNotFound",)
 """Raised when another transaction deletes what this one matched; all statements are idempotent."""
 ATTEMPTS = 5
+
+SCHEMES = frozenset(f"{scheme}{tls}" for scheme in ("bolt", "neo4j") for tls in ("", "+s", "+ssc"))
 
 TOO_LARGE = "Neo.TransientError.General.MemoryPoolOutOfMemoryError"
 
@@ -95,29 +101,47 @@ def connect(settings: Settings, home: Path) -> Iterator[Connection]:
         with _opened(settings.neo4j_uri, auth, settings.neo4j_database) as connection:
             yield connection
     else:
-        with attached(home) as server, _opened(server.uri, server.auth, server.database, "embedded") as connection:
+        with (
+            attached(home) as server,
+            _opened(server.uri, server.auth, server.database, "embedded", EMBEDDED_SETTINGS) as connection,
+        ):
             yield connection
 
 
-def without_userinfo(uri: str) -> str:
-    """An address that may be printed."""
-    parts = urlsplit(uri)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+def checked_address(uri: str) -> str:
+    """`uri`, when it is the address of a Bolt server and holds no secret, so that it may be printed. Raises GraphError.
+
+    The driver refuses user and password in the address too, but quotes them.
+    """
+    try:
+        parts = urlsplit(uri)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+        parts = urlsplit("")
+    if "@" in uri:
+        raise GraphError(
+            f"NEO4J_URI holds a user name or password: write the address alone ({parts.scheme}://"
+            f"{host or 'host'}{f':{port}' if port else ''}) and set NEO4J_USERNAME and NEO4J_PASSWORD"
+        )
+    if parts.scheme not in SCHEMES or not host:
+        raise GraphError(
+            f"NEO4J_URI is not the address of a Neo4j server: {uri}; "
+            "expected e.g. neo4j://localhost:7687 or neo4j+s://name.databases.neo4j.io"
+        )
+    return uri
 
 
 @contextmanager
 def _opened(
-    uri: str, auth: tuple[str, str] | None, database: str | None, identity: str | None = None
+    uri: str,
+    auth: tuple[str, str] | None,
+    database: str | None,
+    identity: str | None = None,
+    driver_settings: Mapping[str, Any] = DRIVER_SETTINGS,
 ) -> Iterator[Connection]:
-    address = without_userinfo(uri)
-    try:
-        driver = neo4j.GraphDatabase.driver(uri, auth=auth, **DRIVER_SETTINGS)
-    except (bolt.ConfigurationError, ValueError) as error:
-        raise GraphError(
-            f"NEO4J_URI is not an address of a Neo4j server: {address} ({error}); "
-            "expected e.g. neo4j://localhost:7687 or neo4j+s://name.databases.neo4j.io"
-        ) from None
-    with driver:
+    address = checked_address(uri)
+    with neo4j.GraphDatabase.driver(address, auth=auth, **driver_settings) as driver:
         name = identity or f"{address}/{database or ''}"
         connection = Connection(driver, database, address, name)
         with explained(address):
@@ -131,7 +155,7 @@ def explained(address: str) -> Iterator[None]:
     """Turn errors of the driver into GraphError: what, where, what to do. Values of parameters stay out of it."""
     try:
         yield
-    except (bolt.ServiceUnavailable, bolt.SessionExpired, bolt.ReadServiceUnavailable, OSError) as error:
+    except (bolt.ServiceUnavailable, bolt.SessionExpired, OSError) as error:
         raise GraphError(
             f"no Neo4j server answers at {address} ({_first_line(error)}): start it, or correct NEO4J_URI; "
             "without NEO4J_URI an embedded server is used"
@@ -171,6 +195,16 @@ def _explain_server_error(address: str, error: bolt.Neo4jError) -> str:
         return f"there is no such database on {address}: correct NEO4J_DATABASE, or leave it unset for the default one"
     if "DatabaseUnavailable" in code or "DatabaseNotAvailable" in code:
         return f"the database on {address} is not available ({code}): wait until it is online and run again"
+    if "IndexAlreadyExists" in code or "IndexWithNameAlreadyExists" in code:
+        return (
+            f"an index at {address} is in the way of a uniqueness constraint of ours: `kg-pipeline doctor` names it; "
+            "drop it, the constraint brings its own"
+        )
+    if "ConstraintCreationFailed" in code or "ConstraintValidationFailed" in code:
+        return (
+            f"the graph at {address} has several nodes of one of our labels ({', '.join(NODES)}) with the same `id`: "
+            "rename that label of your nodes, or use a database of its own (NEO4J_DATABASE)"
+        )
     return f"the graph at {address} refused a statement: {code}: {_first_line(error.message or '')}"
 
 

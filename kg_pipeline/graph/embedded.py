@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -31,7 +31,7 @@ class EmbeddedServer:
     """Where the server of a HOME answers, and the login for it."""
 
     uri: str
-    auth: tuple[str, str]
+    auth: tuple[str, str] = field(repr=False)
     database: str = DATABASE
 
 

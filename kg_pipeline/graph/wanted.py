@@ -5,10 +5,11 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from kg_pipeline.concepts import concept_text
 from kg_pipeline.graph.errors import GraphError
 from kg_pipeline.graph.frames import Graph
 from kg_pipeline.graph.model import EVIDENCE, NODES, RELATIONSHIPS, checked_name
-from kg_pipeline.ids import stable_id
+from kg_pipeline.ids import sha256_text, stable_id
 from kg_pipeline.tables import TABLES
 
 WANTED_TABLES = (
@@ -223,10 +224,15 @@ def _judged_chunks(tables: Mapping[str, pl.DataFrame], verdict: str) -> pl.DataF
 
 
 def _judged_concepts(tables: Mapping[str, pl.DataFrame], verdict: str) -> pl.DataFrame:
-    # A concept keeps its verdict when its description is edited: the name is what was judged.
     verdicts = tables["verdicts"].filter(pl.col("verdict") == verdict, pl.col("text_kind") == "concept")
-    latest = verdicts.sort("at", nulls_last=False).unique(["image_id", "document_id"], keep="last", maintain_order=True)
-    return latest.rename({"document_id": "concept_id"}).join(tables["concepts"], on="concept_id", how="semi")
+    texts = [
+        (concept, sha256_text(concept_text(name, aliases, description)))
+        for concept, name, aliases, description in tables["concepts"]
+        .select("concept_id", "name", "aliases", "description")
+        .iter_rows()
+    ]
+    hashes = pl.DataFrame(texts, schema={"concept_id": pl.String, "text_sha256": pl.String}, orient="row")
+    return verdicts.rename({"document_id": "concept_id"}).join(hashes, on=["concept_id", "text_sha256"])
 
 
 def _listed(collection: str, orphans: pl.DataFrame) -> pl.DataFrame:

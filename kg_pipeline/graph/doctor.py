@@ -1,0 +1,90 @@
+"""Whether a graph server can be used: reachable, new enough, rights, constraints; each finding with its remedy."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kg_pipeline.config import Settings
+from kg_pipeline.graph.connection import Connection, connect, explained
+from kg_pipeline.graph.errors import GraphError
+from kg_pipeline.graph.model import NODES, constraints
+
+OLDEST = (5, 0)
+"""The first version with elementId() and EXISTS {} as used here; tested with 5.26."""
+
+COMPONENTS = "CALL dbms.components() YIELD name, versions, edition RETURN name, versions[0] AS version, edition"
+INDEXES = "SHOW INDEXES YIELD name, type, labelsOrTypes, properties, owningConstraint"
+UNIQUE = "SHOW CONSTRAINTS YIELD labelsOrTypes, properties, type"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+
+def check_server(settings: Settings, home: Path) -> list[Check]:
+    """Look at the server the settings name (or the embedded one of `home`, which is started); nothing is changed."""
+    try:
+        with connect(settings, home) as connection:
+            return [Check("graph server", True, connection.address), *_checks(connection)]
+    except GraphError as error:
+        what, _, remedy = str(error).partition(": ")
+        return [Check("graph server", False, what, remedy)]
+
+
+def _checks(connection: Connection) -> Iterator[Check]:
+    yield _version(connection)
+    in_the_way = list(_plain_indexes(connection)) if connection.identity != "embedded" else []
+    yield from in_the_way
+    if not in_the_way:
+        yield _constraints(connection)
+
+
+def _version(connection: Connection) -> Check:
+    [found] = connection.read(f"{COMPONENTS} LIMIT 1")
+    text = f"{found['name']} {found['version']} {found['edition']}"
+    numbers = tuple(int(part) for part in str(found["version"]).split(".")[:2] if part.isdigit())
+    return Check("graph version", numbers >= OLDEST, text, "" if numbers >= OLDEST else "use Neo4j 5.26 or newer")
+
+
+def _plain_indexes(connection: Connection) -> Iterator[Check]:
+    for index in connection.read(INDEXES):
+        on_key = index["properties"] == ["id"] and set(index["labelsOrTypes"] or ()) & set(NODES)
+        if on_key and index["type"] == "RANGE" and index["owningConstraint"] is None:
+            found = f"index {index['name']} on {index['labelsOrTypes'][0]}.id is in the way of our constraint"
+            yield Check("graph constraints", False, found, f"DROP INDEX `{index['name']}` (the constraint has its own)")
+
+
+def _constraints(connection: Connection) -> Check:
+    present = {
+        row["labelsOrTypes"][0]
+        for row in connection.read(UNIQUE)
+        if row["properties"] == ["id"] and "UNIQUENESS" in row["type"]
+    }
+    missing = [label for label in NODES if label not in present]
+    if not missing:
+        return Check("graph constraints", True, f"id is unique on {', '.join(NODES)}")
+    if connection.identity == "embedded":
+        return Check("graph constraints", True, "the first run creates them")
+    try:
+        _try_to_create(connection)
+    except GraphError as error:
+        return Check("graph constraints", False, f"missing on {', '.join(missing)}, and cannot be created", str(error))
+    return Check("graph constraints", True, f"missing on {', '.join(missing)}; the first run creates them")
+
+
+def _try_to_create(connection: Connection) -> None:
+    """Create the constraints and take them back. Raises GraphError."""
+    with (
+        explained(connection.address),
+        connection.driver.session(database=connection.database) as session,
+        session.begin_transaction() as transaction,
+    ):
+        for statement in constraints():
+            transaction.run(statement).consume()
+        transaction.rollback()

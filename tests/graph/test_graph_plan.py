@@ -1,0 +1,97 @@
+import polars as pl
+import pytest
+from graph_tables import tables_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kg_pipeline.graph import Graph, GraphError, check_mass_delete, plan, wanted_graph
+from kg_pipeline.graph.apply import batches
+from kg_pipeline.graph.model import ENDS, RELATIONSHIPS, SYNCED_NODES
+from kg_pipeline.graph.planning import FREE_DELETES, applied, key_columns
+
+TEXTS = st.sampled_from(["", "a", "b", "new\nline", "😀"])
+VALUES = {
+    pl.String: st.none() | TEXTS,
+    pl.Int64: st.none() | st.integers(-3, 3),
+    pl.Float64: st.none() | st.floats(-1, 1).map(lambda value: round(value, 4)),
+    pl.List: st.none() | st.lists(TEXTS, max_size=2),
+    pl.Datetime: st.none() | st.datetimes().map(lambda value: value.replace(microsecond=0, fold=0)),
+}
+
+
+@st.composite
+def frames(draw, name):
+    schema = SYNCED_NODES[name].schema if name in SYNCED_NODES else RELATIONSHIPS[name].schema
+    key = key_columns(name)
+    columns = {
+        column: VALUES[dtype.base_type()] if column not in {*key, *ENDS} else _key_values(dtype)
+        for column, dtype in schema.items()
+    }
+    rows = draw(st.lists(st.fixed_dictionaries(columns), max_size=5))
+    naive = {name: pl.Datetime("ms") if isinstance(dtype, pl.Datetime) else dtype for name, dtype in schema.items()}
+    frame = pl.DataFrame(rows, schema=naive).with_columns(pl.selectors.datetime().dt.replace_time_zone("UTC"))
+    return frame.unique(key, keep="first", maintain_order=True)
+
+
+def _key_values(dtype):
+    return st.integers(0, 2) if dtype == pl.Int64 else st.sampled_from(["a", "b", "c"])
+
+
+@st.composite
+def graphs(draw):
+    parts = {name: draw(frames(name)) for name in (*SYNCED_NODES, *RELATIONSHIPS)}
+    return Graph.of(parts, parts)
+
+
+@given(graphs(), graphs())
+def test_applying_the_plan_to_what_was_there_gives_what_is_wanted(last, wanted):
+    planned = plan(last, wanted)
+    assert applied(last, planned).equals(wanted)
+    assert applied(last, planned).fingerprint() == wanted.fingerprint()
+    assert plan(wanted, wanted).empty
+    # Neither rewritten unchanged nor deleted and written again.
+    before, deletes = dict(last.parts()), dict(planned.deletes.parts())
+    for name, upserts in planned.upserts.parts():
+        assert upserts.join(before[name], on=upserts.columns, how="semi", nulls_equal=True).is_empty()
+        assert upserts.join(deletes[name], on=key_columns(name), how="semi").is_empty()
+
+
+@given(graphs(), graphs())
+def test_without_deletes_everything_that_was_there_stays(last, wanted):
+    kept = applied(last, plan(last, wanted).without_deletes())
+    after = dict(kept.parts())
+    for name, frame in (*last.parts(), *wanted.parts()):
+        assert frame.join(after[name], on=key_columns(name), how="anti").is_empty()
+
+
+@given(st.lists(st.text(max_size=30), max_size=30), st.integers(1, 7), st.integers(1, 500))
+def test_batches_cover_all_rows_in_order_within_the_limits(texts, max_rows, max_bytes):
+    rows = pl.DataFrame({"id": texts}, schema={"id": pl.String})
+    found = list(batches(rows, max_rows, max_bytes))
+    assert [value for batch in found for value in batch["id"]] == texts
+    assert all(0 < batch.height <= max_rows for batch in found)
+    assert all(sum(100 + len(t.encode()) for t in batch["id"]) <= max_bytes for batch in found if batch.height > 1)
+
+
+def images(number):
+    return wanted_graph("test", tables_of(images=tuple(f"image{n}" for n in range(number)), references=(), rejected=()))
+
+
+def test_the_guard_lets_few_rows_go_and_stops_many():
+    few, many = images(FREE_DELETES), images(3 * FREE_DELETES)
+    nothing = wanted_graph("test", {})
+    without_edges = Graph.of(few.nodes, {})
+    check_mass_delete(plan(without_edges, nothing), without_edges)
+    check_mass_delete(plan(many, images(2 * FREE_DELETES)), many)
+    with pytest.raises(GraphError, match="60 of 60 Image"):
+        check_mass_delete(plan(many, nothing), many)
+    check_mass_delete(plan(many, nothing), many, allowed=True)
+    check_mass_delete(plan(many, nothing), many, max_share=1.0)
+
+
+def test_the_fingerprint_is_of_the_content():
+    tables = tables_of()
+    shuffled = {name: frame.sample(fraction=1, shuffle=True, seed=1) for name, frame in tables.items()}
+    shuffled["references"] = tables["references"]
+    assert wanted_graph("test", tables).fingerprint() == wanted_graph("test", shuffled).fingerprint()
+    assert wanted_graph("test", tables).fingerprint() != wanted_graph("other", tables).fingerprint()
