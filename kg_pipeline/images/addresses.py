@@ -99,10 +99,12 @@ class ImageReader:
 def _read_file(path: Path, limits: Limits) -> bytes:
     try:
         # Opening a pipe would wait for a writer for ever.
-        if not stat.S_ISREG(path.stat().st_mode):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             raise SkippedError("not a regular file")
         with path.open("rb") as file:
-            return file.read(limits.image_bytes + 1)
+            # Python sets aside as many bytes as are asked for: not the limit for every icon.
+            return file.read(min(status.st_size, limits.image_bytes) + 1)
     except OSError as error:
         raise UnreadableError(f"cannot be read: {error.strerror or error}") from error
 

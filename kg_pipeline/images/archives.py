@@ -99,7 +99,7 @@ class ZipImages:
             if problem := self._problem(info, limits):
                 raise SkippedError(f"{self._path}: {name}: {problem}")
             with self._zip.open(info) as file:
-                return file.read(limits.image_bytes + 1)
+                return file.read(min(info.file_size, limits.image_bytes) + 1)
         except ARCHIVE_ERRORS as error:
             raise UnreadableError(f"{self._path}: cannot read member {name}: {error}") from error
 
@@ -146,7 +146,7 @@ class TarImages:
             raise SkippedError(f"{self._path}: {name}: {problem}")
         try:
             file = self._tar.extractfile(info)
-            data = file.read(limits.image_bytes + 1) if file else b""
+            data = file.read(min(info.size, limits.image_bytes) + 1) if file else b""
         except ARCHIVE_ERRORS as error:
             raise UnreadableError(f"{self._path}: cannot read member {name}: {error}") from error
         if len(data) < min(info.size, limits.image_bytes + 1):

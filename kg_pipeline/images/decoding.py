@@ -75,6 +75,8 @@ def open_raster(data: bytes, limits: Limits) -> ImageFile.ImageFile:
         raise UnreadableError(f"not a picture of pixels: {format_ or describe_content(data)}")
     try:
         image = RASTER_FORMATS[format_].reader(BytesIO(data))
+    except Image.DecompressionBombError as error:
+        raise SkippedError(f"refused by Pillow: {error}") from error
     except DECODING_ERRORS as error:
         raise UnreadableError(f"broken {format_}: {error}") from error
     width, height = image.size
@@ -107,6 +109,8 @@ def _examine_raster(data: bytes, limits: Limits) -> Picture:
         bands = extrema if isinstance(extrema[0], tuple) else (extrema,)
         perceptual_hash = str(imagehash.dhash(picture, hash_size=HASH_SIDE))
         frames = getattr(image, "n_frames", 1)
+    except Image.DecompressionBombError as error:
+        raise SkippedError(f"refused by Pillow: {error}") from error
     except DECODING_ERRORS as error:
         raise UnreadableError(f"broken {format_}: {error}") from error
     one_colour = all(low == high for low, high in bands)

@@ -20,11 +20,12 @@ pictures would be alike and one giant group would form."""
 
 # With at most MAX_DISTANCE bits different, at least one of MAX_DISTANCE + 1 bands is equal (pigeonhole).
 BANDS = np.array_split(np.arange(HASH_BITS), MAX_DISTANCE + 1)
-BLOCK_PAIRS = 1 << 22
+ROWS = 256
 MAX_EDGES = 1 << 22
 
 Words = NDArray[np.uint64]
 Indices = NDArray[np.int64]
+Edges = tuple[Indices, Indices]
 
 
 def duplicate_groups(images: pl.DataFrame) -> pl.DataFrame:
@@ -58,52 +59,48 @@ def hash_words(hashes: list[str]) -> Words:
 
 def _components(words: Words, aspect: NDArray[np.float64]) -> Indices:
     """Component of each picture, for pictures described by hash and logarithm of the aspect."""
-    count = len(words)
-    left, right = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    for new_left, new_right in _close_pairs(words, aspect):
-        left, right = np.concatenate([left, new_left]), np.concatenate([right, new_right])
-        if len(left) > MAX_EDGES:  # thousands of alike pictures have millions of pairs: keep one edge per picture
-            left, right = np.arange(count), _first_of_component(_connected(left, right, count))
-    return _connected(left, right, count)
+    component = np.arange(len(words))
+    edges: list[Edges] = []
+    for left, right in _close_pairs(words, aspect):
+        new = component[left] != component[right]
+        edges.append((left[new], right[new]))
+        if sum(len(ends) for ends, _ in edges) > MAX_EDGES:  # thousands of alike pictures have millions of pairs
+            component, edges = _joined(component, edges), []
+    return _joined(component, edges)
 
 
-def _close_pairs(words: Words, aspect: NDArray[np.float64]) -> Iterator[tuple[Indices, Indices]]:
-    bits = np.unpackbits(words.astype(">u8").view(np.uint8).reshape(len(words), -1), axis=1)
-    weight = bits.sum(axis=1, dtype=np.int64)
+def _close_pairs(words: Words, aspect: NDArray[np.float64]) -> Iterator[Edges]:
+    bits = np.unpackbits(words.astype(">u8").view(np.uint8).reshape(-1, HASH_BITS // 8), axis=1)
+    set_bits = bits.sum(axis=1, dtype=np.int64)
     for band in BANDS:
-        packed = np.packbits(bits[:, band], axis=1)
-        _, bucket = np.unique(packed, axis=0, return_inverse=True)
-        # Inside a bucket pictures are in the order of their number of set bits, which differs by at most MAX_DISTANCE
-        # between neighbours in the sense sought: only a window is compared.
-        order = np.lexsort((weight, bucket.ravel()))
-        place = bucket.ravel()[order] * (2 * HASH_BITS) + weight[order]
-        ends = np.searchsorted(place, place + MAX_DISTANCE, side="right")
-        yield from _pairs_in_windows(order, ends, words, aspect)
+        _, bucket = np.unique(np.packbits(bits[:, band], axis=1), axis=0, return_inverse=True)
+        # Pictures of one bucket stand side by side, in the order of their number of set bits. Those of close pictures
+        # differ by at most MAX_DISTANCE, so that only a window has to be compared.
+        place = bucket.ravel() * (2 * HASH_BITS) + set_bits
+        order = np.argsort(place, kind="stable")
+        ends = np.searchsorted(place[order], place[order] + MAX_DISTANCE, side="right")
+        yield from _close_in_windows(order, ends, words[order], aspect[order])
 
 
-def _pairs_in_windows(
-    order: Indices, ends: Indices, words: Words, aspect: NDArray[np.float64]
-) -> Iterator[tuple[Indices, Indices]]:
-    """Compare each picture with those after it up to its end, about BLOCK_PAIRS pairs at a time."""
-    lengths = ends - np.arange(len(ends)) - 1
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    start = 0
-    while start < len(order):
-        stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + BLOCK_PAIRS, side="right")) - 1)
-        first = np.repeat(np.arange(start, stop), lengths[start:stop])
-        second = (
-            first + 1 + np.arange(len(first)) - np.repeat(offsets[start:stop] - offsets[start], lengths[start:stop])
-        )
-        left, right = order[first], order[second]
+def _close_in_windows(order: Indices, ends: Indices, words: Words, aspect: NDArray[np.float64]) -> Iterator[Edges]:
+    """Compare ROWS pictures at a time with all up to the end of the last one's window; what it finds beyond is true."""
+    for start in range(0, len(order), ROWS):
+        stop = min(start + ROWS, len(order))
+        end = int(ends[stop - 1])
+        distance = np.zeros((stop - start, end - start), dtype=np.uint16)
+        for word in range(words.shape[1]):
+            distance += np.bitwise_count(words[start:stop, word, None] ^ words[None, start:end, word])
+        left, right = np.nonzero(np.triu(distance <= MAX_DISTANCE, k=1))
+        left, right = left + start, right + start
         near = np.abs(aspect[left] - aspect[right]) <= np.log(MAX_ASPECT_RATIO) + 1e-9
-        left, right = left[near], right[near]
-        distance = np.bitwise_count(words[left] ^ words[right]).sum(axis=1, dtype=np.int64)
-        close = distance <= MAX_DISTANCE
-        yield left[close], right[close]
-        start = stop
+        yield order[left[near]], order[right[near]]
 
 
-def _connected(left: Indices, right: Indices, count: int) -> Indices:
+def _joined(component: Indices, edges: list[Edges]) -> Indices:
+    """Components after adding `edges` between pictures."""
+    count = len(component)
+    left = np.concatenate([np.arange(count), *(ends for ends, _ in edges)])
+    right = np.concatenate([_first_of_component(component), *(ends for _, ends in edges)])
     graph = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(count, count))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 

@@ -1,6 +1,7 @@
 """Text in a picture's EXIF block, by an allow-list: when it was taken and what it is said to show. Never a position."""
 
 import re
+import warnings
 
 from PIL import Image
 
@@ -21,18 +22,22 @@ PLACEHOLDER = re.compile(
 )
 # Phone and drone programs repeat the position in free text: such text is left out whole.
 POSITION = re.compile(
-    r"\b(gps|lat|latitude|lon|lng|longitude|coordinates?)\b|\d\s*[°º]|-?\d{1,3}\.\d{3,}\D{1,4}-?\d{1,3}\.\d{3,}|经度|纬度",
-    re.I,
+    r"""\b(gps|lat|latitude|lon|lng|longitude|coordinates?)\b | 经度 | 纬度
+    | \d\s*[°º] | \d\s*['’′"”″]+\s*[NSEW]\b | \b[NSEW]\s*\d{1,3}\W{1,2}\d   # degrees, minutes, seconds
+    | -?\d{1,3}\.\d{3,}\D{1,4}-?\d{1,3}\.\d{3,}                             # two numbers of many digits
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 
 
 def exif_texts(image: Image.Image) -> list[str]:
     """Time (`2019-05-04 12:00:01`), description and comment of an opened picture, as far as it has them."""
     try:
-        exif = image.getexif()
-        camera = exif.get_ifd(EXIF_BLOCK)
+        with warnings.catch_warnings(action="ignore"):
+            exif = image.getexif()
+            camera = exif.get_ifd(EXIF_BLOCK)
     except DECODING_ERRORS:
-        # A broken EXIF block is the rule rather than the exception, and nothing but it is lost.
+        # Broken EXIF blocks are common, in pictures that are fine; nothing but the block is lost.
         return []
     time = TIME.match(_plain(camera.get(DATE_TIME_ORIGINAL) or exif.get(DATE_TIME)))
     texts = [f"{time[1]}-{time[2]}-{time[3]} {time[4]}"] if time else []

@@ -79,7 +79,7 @@ def import_ocr(csv_file: Path, cache: Path) -> int:
     Columns sha256, image, line (from 1; 0 where nothing was read), text, confidence, left, top, right, bottom. Raises
     ImageError naming file, line and problem; nothing is stored then.
     """
-    found: dict[str, list[tuple[int, Line]]] = defaultdict(list)
+    found: dict[str, dict[int, Line]] = defaultdict(dict)
     try:
         with csv_file.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
@@ -94,12 +94,13 @@ def import_ocr(csv_file: Path, cache: Path) -> int:
         raise ImageError(f"{csv_file}: cannot be read as CSV: {error}") from error
     new = [image_id for image_id in sorted(found) if load_entry(cache, image_id) is None]
     for image_id in track(new, "importing OCR"):
-        lines = [line for _, line in sorted(found[image_id], key=lambda numbered: numbered[0])]
+        lines = [line for _, line in sorted(found[image_id].items())]
         store_entry(cache, image_id, Entry(f"imported from {csv_file.name}", tuple(lines)))
     return len(new)
 
 
-def _collect(found: dict[str, list[tuple[int, Line]]], row: dict[str, str], where: str) -> None:
+def _collect(found: dict[str, dict[int, Line]], row: dict[str, str], where: str) -> None:
+    """Take one row in. Copies of a picture have rows each; their lines are the same and count once."""
     image_id = (row["sha256"] or "").lower()
     if not IMAGE_ID.fullmatch(image_id):
         raise ImageError(f"{where}: {row['sha256']!r} is no SHA-256 (64 hexadecimal digits)")
@@ -108,6 +109,6 @@ def _collect(found: dict[str, list[tuple[int, Line]]], row: dict[str, str], wher
         return
     try:
         box = tuple(round(float(row[side])) for side in IMPORT_COLUMNS[5:])
-        lines.append((int(row["line"]), Line(row["text"], float(row["confidence"]), (box[0], box[1], box[2], box[3]))))
+        lines[int(row["line"])] = Line(row["text"], float(row["confidence"]), (box[0], box[1], box[2], box[3]))
     except (TypeError, ValueError) as error:
         raise ImageError(f"{where}: line, confidence and the box must be numbers: {error}") from error

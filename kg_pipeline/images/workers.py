@@ -16,7 +16,7 @@ Task = Callable[[Item], Result]
 
 FEW = 64
 """Items up to which starting processes (about 1 s) costs more than it saves, for work of milliseconds."""
-MAX_CRASHES = 8
+MAX_CRASHES = 4
 """Items that may each kill a process before the machine, not the items, is to blame."""
 
 _task: Task[Any, Any] | None = None
@@ -44,6 +44,8 @@ def run(
     `make_task` is called once in each process and must be picklable, as must items and results. Up to `few` items
     are worked on in this process. Raises ImageError when processes keep dying.
     """
+    if not items:
+        return []
     workers = default_workers() if workers is None else max(1, workers)
     done: dict[int, Result | Crash] = {}
     advance = progress(description, len(items))
@@ -88,6 +90,10 @@ def _attempt(
     # forkserver and spawn: a fork of a process with threads (polars has some) may hang.
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
+    if method == "forkserver":
+        # Imported once there instead of in every worker (1 s each, 5 s on a busy machine). Sound as long as tasks leave
+        # polars alone, whose threads a fork does not have.
+        context.set_forkserver_preload(["__main__", "kg_pipeline.images"])
     batches = [indices[start : start + batch] for start in range(0, len(indices), batch)]
     with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(make_task,)) as pool:
         futures: dict[Future[list[Result]], list[int]] = {}
