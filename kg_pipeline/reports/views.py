@@ -137,13 +137,15 @@ class Passages:
     def passage(self, chunk_id: str | None, document: str | None = None) -> Passage:
         """The passage; one that is gone is empty, in `document` where that is known."""
         row = self._rows.get(chunk_id or "", NO_CHUNK)
-        headings, line = row["heading_path"], row["line_start"]
+        headings, line, text = row["heading_path"] or [], row["line_start"], str(row["text"] or "")
         assert isinstance(headings, list)
         assert line is None or isinstance(line, int)
+        # A passage begins with its own heading, which is shown above it.
+        own = f"{headings[-1]}\n" if headings else ""
         return Passage(
             document=str(row["document_path"] or document or ""),
-            heading=" › ".join(str(heading) for heading in headings),
-            text=shortened(str(row["text"] or "")),
+            heading=" › ".join(map(str, headings)),
+            text=shortened(text.removeprefix(own)),
             line=line,
         )
 
