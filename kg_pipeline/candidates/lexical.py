@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from kg_pipeline.candidates.corpus import Corpus
 from kg_pipeline.candidates.fields import Fields
 from kg_pipeline.candidates.sparse import Scores
-from kg_pipeline.candidates.strategy import best_passages, proposals
+from kg_pipeline.candidates.strategy import best_passages, chosen, proposals
 
-# Fixed weights measured on three corpora (no reference visible: recall@50 0.98, Top-1 document 0.91). Folder words stand
-# only against headings, titles and paths: on the body they cost 30 points of Top-1 in one of the corpora.
+# Fixed weights measured on three corpora (no reference visible: recall@50 0.98, Top-1 document 0.91). Folder words
+# stand only against headings, titles and paths: on the body they cost 30 points of Top-1 in one of the corpora.
 PASSAGE_WEIGHTS: Mapping[str, float] = {
     "name_body": 1.0,
     "ocr_body": 0.5,
@@ -64,9 +64,14 @@ class LexicalPassage:
 
 @dataclass(frozen=True)
 class Lexical:
-    """The passages that fit best by their own words and by the title, headings and path of their document."""
+    """The passages that fit best by their own words and by the title, headings and path of their document.
+
+    The `limit` best, and as many with no more than `per_document` of any document: one long document must not be
+    all that is proposed.
+    """
 
     limit: int
+    per_document: int = 15
     name: str = "lexical"
 
     def propose(self, corpus: Corpus) -> pl.LazyFrame:
@@ -76,9 +81,11 @@ class Lexical:
         for block in fields.blocks():
             passage, passage_matched = passage_score(fields, block)
             document, document_matched = document_score(fields, block)
-            of = fields.chunk_document
-            chosen = best_passages(passage + document[:, of], passage_matched | document_matched[:, of], self.limit)
-            parts.append((block, chosen))
+            scores = passage + document[:, fields.chunk_document]
+            matched = passage_matched | document_matched[:, fields.chunk_document]
+            wanted = chosen(scores, matched, self.limit)
+            wanted |= chosen(scores, _leading(scores, matched, fields.chunk_document, self.per_document), self.limit)
+            parts.append((block, best_passages(scores, wanted, 2 * self.limit)))
         return proposals(fields, parts)
 
 
@@ -90,6 +97,20 @@ def passage_score(fields: Fields, block: slice) -> tuple[Scores, NDArray[np.bool
 def document_score(fields: Fields, block: slice) -> tuple[Scores, NDArray[np.bool_]]:
     """Weighted sum of the document fields, and where any word matched: (pictures of the block, documents)."""
     return _weigh(fields.documents(block), DOCUMENT_WEIGHTS)
+
+
+def _leading(
+    scores: Scores, matched: NDArray[np.bool_], chunk_document: NDArray[np.int64], count: int
+) -> NDArray[np.bool_]:
+    """Whether a matched passage is among the `count` best of its document."""
+    leading = matched.copy()
+    # Passages of a document stand together.
+    starts = np.flatnonzero(np.diff(chunk_document, prepend=-1))
+    for start, length in zip(starts.tolist(), np.diff(starts, append=len(chunk_document)).tolist(), strict=True):
+        if length > count:
+            mine = slice(start, start + length)
+            leading[:, mine] = chosen(scores[:, mine], matched[:, mine], count)
+    return leading
 
 
 def _weigh(scores: dict[str, Scores], weights: Mapping[str, float]) -> tuple[Scores, NDArray[np.bool_]]:

@@ -114,7 +114,7 @@ def read_glossary(path: Path) -> list[dict[str, object]]:
             aliases = [alias.strip() for alias in cells["aliases"].split(ALIAS_SEPARATOR) if alias.strip()]
             rows.append(_row(cells["name"], aliases, cells["description"] or None, "glossary"))
     except csv.Error as error:
-        raise ConceptError(f"glossary {path}, line {reader.line_num}: not valid CSV: {error}") from error
+        raise ConceptError(f"glossary {path}, line {reader.reader.line_num}: not valid CSV: {error}") from error
     return rows
 
 
