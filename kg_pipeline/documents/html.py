@@ -61,9 +61,23 @@ def parse_html(text: str) -> ParsedDocument:
 def scan_html(text: str, tags: TemplateTags) -> ParsedDocument:
     """HTML whose template tags were set aside in `tags`."""
     scanner = _Scanner(text.count("\n") + 1, tags)
-    scanner.feed(text)
+    scanner.feed(_without_open_ends(text))
     scanner.close()
     return scanner.document()
+
+
+def _without_open_ends(text: str) -> str:
+    """`text` with an open comment closed at the end of the page, and no `<` after the last `>`.
+
+    html.parser tries each open end anew up to the end of the text: 100 kB of `<!--` took it 40 s.
+    """
+    end = 0
+    while (start := text.find("<!--", end)) >= 0:
+        end = text.find("-->", start + 2)
+        if end < 0:
+            return text + "-->"
+    closed = text.rfind(">") + 1
+    return text[:closed] + text[closed:].replace("<", "&lt;")
 
 
 class _Scanner(HTMLParser):
@@ -72,6 +86,8 @@ class _Scanner(HTMLParser):
     def __init__(self, line_count: int, tags: TemplateTags) -> None:
         super().__init__(convert_charrefs=False)
         self._tags = tags
+        # Docusaurus: `import Logo from './logo.svg'`, then `<Logo />`.
+        self._components = {name.lower(): path for name, path in tags.imports.items() if names_an_image(path)}
         self._pieces: list[list[str]] = [[] for _ in range(line_count)]
         self._open: Counter[str] = Counter()
         self._heading: tuple[int, int, list[str]] | None = None
@@ -82,6 +98,7 @@ class _Scanner(HTMLParser):
         self._references: list[ImageReference] = []
         self._cuts: dict[int, Cut] = {}
         self._code_lines: set[int] = set()
+        self._filled: set[int] = set()
         self._base: str | None = None
 
     def document(self) -> ParsedDocument:
@@ -148,9 +165,7 @@ class _Scanner(HTMLParser):
 
     def _begin_block(self, tag: str, line: int) -> None:
         self._write(line, " ")
-        if any(piece.strip() for piece in self._pieces[line - 1]):
-            return
-        if self._open["table"] or self._open["pre"]:
+        if line in self._filled or self._open["table"] or self._open["pre"]:
             return
         in_list = self._open["ul"] + self._open["ol"]
         if not in_list and tag != "li":
@@ -213,6 +228,8 @@ class _Scanner(HTMLParser):
             return
         if line <= len(self._pieces):
             self._pieces[line - 1].append(text)
+            if text.strip():
+                self._filled.add(line)
         if self._heading:
             self._heading[2].append(text.strip("*`|") if text.strip() in ("**", "`") else text)
 
@@ -230,6 +247,8 @@ class _Scanner(HTMLParser):
             restored = {name: self._tags.restore(value) for name, value in attributes.items()}
             for kind, target in _embedded(tag, restored):
                 self._refer(line, kind, target, alt, title)
+            if tag in self._components:
+                self._refer(line, "html_img", self._components[tag], alt, title)
 
     def _refer(self, line: int, kind: str, target: str, alt: str | None = None, caption: str | None = None) -> None:
         target = self._written(self._tags.restore(target)).strip()

@@ -29,7 +29,8 @@ _INDENTED_BLOCK = re.compile(
     r"(?P<indent>\s*)(?:!!!|\?\?\?\+?|===[!+]?)\s+(?P<words>[\w-]+(?:\s+[\w-]+)*)?\s*(?:\"(?P<title>[^\"]*)\")?\s*$"
 )
 _DIRECTIVE_LINE = re.compile(r":{3,}.*")
-_ATTRIBUTE_LIST = re.compile(r"\{:[^{}\n]*\}|(?<=[)\]>*`])\{[^{}\n]*[.#=][^{}\n]*\}")
+_ATTRIBUTE_LIST = re.compile(r"\{:[^{}\n]*\}|\s\{#[\w-]+\}$|(?<=[)\]>*`])\{[^{}\n]*[.#=][^{}\n]*\}")
+_IMPORT_LINE = re.compile(r"^(?:import\s.+?\sfrom\s|export\s+(?:default|const)\s).*")
 _MS_IMAGE = re.compile(r":::\s*image\b(?P<rest>(?:\"[^\"]*\"|'[^']*'|[^\"'])*?):::", re.DOTALL)
 _MYST_COLON = re.compile(
     r":{3,}\s*\{(?P<name>image|figure|thumbnail)\}[ \t]+(?P<target>[^\n]+)(?P<rest>(?:\n:[\w-]+:[^\n]*)*)"
@@ -42,7 +43,7 @@ _MYST_CODE = frozenset(
 _WIKI_IMAGE = re.compile(r"!\[\[(?P<target>[^\]\n|#]+)(?:#[^\]\n|]*)?(?:\|(?P<alt>[^\]\n]*))?\]\]")
 # Spaces in a target, or `=300x200` after it: not CommonMark, yet Python-Markdown, kramdown and wikis render it.
 _LOOSE_IMAGE = re.compile(
-    rf"!\[(?P<alt>[^\]\n]*)\]\(\s*<?(?P<target>[^()<>\n]*?\.(?:{'|'.join(IMAGE_EXTENSIONS)})(?:[?#][^\s()]*)?)>?"
+    rf"!\[(?P<alt>[^\]\n]{{0,1000}})\]\(\s*<?(?P<target>[^()<>\n]{{0,1000}}?\.(?:{'|'.join(IMAGE_EXTENSIONS)})(?:[?#][^\s()]*)?)>?"
     r"(?:\s+[\"'“](?P<title>[^\"'”\n]*)[\"'”])?(?:\s+=[\dx%*.]+)?\s*\)",
     re.IGNORECASE,
 )
@@ -181,11 +182,13 @@ class _HtmlLines:
             self.render(markdown, _MYST_OPTION.sub("", token.content), line + 1)
 
     def _inline(self, token: Token, first_line: int) -> None:
-        line = first_line
+        line, counted, above = first_line, 0, 0
         for child in token.children or ():
             position = child.meta.get("position")
-            if position is not None and child.nesting >= 0:
-                line = max(line, first_line + token.content.count("\n", 0, position))
+            if position is not None and child.nesting >= 0 and position > counted:
+                above += token.content.count("\n", counted, position)
+                counted = position
+                line = max(line, first_line + above)
             if child.type in ("softbreak", "hardbreak"):
                 line += 1
                 self._write(line, "")
@@ -199,7 +202,10 @@ def _inline_html(token: Token) -> str:
 
 
 def _text(token: Token) -> str:
-    return html.escape(_DIRECTIVE_LINE.sub("", _ATTRIBUTE_LIST.sub("", token.content)), quote=False)
+    text = token.content
+    for markup in (_ATTRIBUTE_LIST, _DIRECTIVE_LINE, _IMPORT_LINE):
+        text = markup.sub("", text)
+    return html.escape(text, quote=False)
 
 
 def _embedded(token: Token) -> str:

@@ -75,16 +75,18 @@ def _starts(lines: Iterable[_Line]) -> list[int]:
     """First prose line of each passage."""
     starts: list[int] = []
     current: list[_Line] = []
+    size, has_body = 0, False
     for line in lines:
-        has_body = any(not earlier.is_heading for earlier in current)
-        size = sum(earlier.size for earlier in current)
         if has_body and (line.is_heading or (size >= ENOUGH and line.cut == Cut.PARAGRAPH)):
             starts.append(current[0].number)
-            current = []
+            current, size, has_body = [], 0, False
         current.append(line)
-        while sum(kept.size for kept in current) > AT_MOST and (split := _split(current)):
+        size, has_body = size + line.size, has_body or not line.is_heading
+        while has_body and size > AT_MOST and (split := _split(current)):
             starts.append(current[0].number)
             current = current[split:]
+            size = sum(kept.size for kept in current)
+            has_body = any(not kept.is_heading for kept in current)
     if current:
         starts.append(current[0].number)
     return starts

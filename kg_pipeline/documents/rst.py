@@ -31,6 +31,7 @@ _NO_PROSE = LITERAL_DIRECTIVES | {
 _DROPPED_BODY = frozenset({"toctree", "meta", "contents"})
 
 _BULLETS = r"(?:(?:[-*+•]|\d+[.)]|#\.|\([0-9a-zA-Z]\)|[a-zA-Z][.)])\s+)*"
+_BEFORE_TEXT = re.compile(rf"\s*{_BULLETS}")
 _EXPLICIT = re.compile(rf"(?P<before>\s*{_BULLETS})\.\.(?:\s+(?P<rest>.*))?$")
 _DIRECTIVE = re.compile(
     r"(?:\|(?P<substitution>[^|]+)\|\s+)?(?P<name>[A-Za-z][\w:.+-]*?)\s?::(?:\s+(?P<argument>.*))?$"
@@ -121,7 +122,8 @@ class _Scanner:
         if not line.rstrip().endswith("::") or self._line(number + 1).strip():
             return number + 1
         self._prose[number] = self._prose[number].rstrip()[:-1]
-        end = self._block_end(number, len(line) - len(line.lstrip()))
+        start = _BEFORE_TEXT.match(line)
+        end = self._block_end(number, start.end() if start else 0)
         self._keep_code(number + 1, end)
         return end
 

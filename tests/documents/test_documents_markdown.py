@@ -119,6 +119,12 @@ def test_docusaurus_ways_to_embed():
     assert [row[2] for row in embedded(text, parse_mdx)] == targets
 
 
+def test_an_imported_drawing_is_an_image_where_it_is_used():
+    text = "import Logo from './logo.svg';\n\n## Drawing {#drawing}\n\n<Logo />\n"
+    assert embedded(text, parse_mdx) == [(5, "html_img", "./logo.svg")]
+    assert [line for line in parse_mdx(text).prose if line] == ["Drawing"]
+
+
 def test_indentation_is_no_code_in_mdx():
     text = "<Tabs>\n  <TabItem>\n\n    ![x](x.png)\n\n  </TabItem>\n</Tabs>\n"
     assert embedded(text, parse_mdx) == [(4, "md_image", "x.png")]
