@@ -1,5 +1,6 @@
 """What words and paths say: a score of every picture for every passage and document, one matrix per field."""
 
+import math
 import re
 from collections.abc import Sequence
 from functools import cached_property
@@ -27,9 +28,8 @@ from kg_pipeline.candidates.verbatim import occurrences
 
 # b of BM25: headings and titles are short by nature, so their length says less than that of prose.
 B_BODY, B_HEADING, B_TITLE = 0.75, 0.5, 0.3
-# What the best text needs for full marks: a word that 1 in 100 passages uses brings about 8 of BM25, a line or label as
-# rare as that 5. Without floors Top-1 is the same, but images that belong nowhere score like those that belong.
-ENOUGH_BM25, ENOUGH_RARITY, ENOUGH_COSINE = 8.0, 5.0, 0.05
+# What the best text needs for full marks (see sparse.ENOUGH_BM25): lines and labels as rare as 1 in 150 passages.
+ENOUGH_RARITY, ENOUGH_OF_RARITY, ENOUGH_COSINE = 5.0, 0.8, 0.05
 COMMON_LINE = 0.2  # a line in more than this share of the passages says nothing
 PREFIX_LETTERS = 24
 BLOCK_CELLS = 2_000_000  # images × passages held at once, some twenty matrices of them: about 250 MB
@@ -93,17 +93,17 @@ class Fields:
     def passages(self, block: slice) -> dict[str, Scores]:
         """Named scores, (pictures of the block, passages)."""
         bags = self._bags
-        scores = {name: relative(bm25.scores(block), ENOUGH_BM25) for name, bm25 in bags.passage_bm25.items()}
+        scores = {name: relative(bm25.scores(block), bm25.enough) for name, bm25 in bags.passage_bm25.items()}
         scores["name_trigrams"] = bags.name_trigrams.scores(block)
-        scores["phrase"] = relative(dense(bags.lines[block] @ bags.lines_in_passages), ENOUGH_RARITY)
-        scores["ui_labels"] = relative(dense(bags.labels[block] @ bags.labels_in_passages), ENOUGH_RARITY)
+        scores["phrase"] = relative(dense(bags.lines[block] @ bags.lines_in_passages), bags.enough_rarity)
+        scores["ui_labels"] = relative(dense(bags.labels[block] @ bags.labels_in_passages), bags.enough_rarity)
         scores["cue_words"] = np.broadcast_to(bags.cues, scores["phrase"].shape)
         return scores
 
     def documents(self, block: slice) -> dict[str, Scores]:
         """Named scores, (pictures of the block, documents)."""
         bags = self._bags
-        scores = {name: relative(bm25.scores(block), ENOUGH_BM25) for name, bm25 in bags.document_bm25.items()}
+        scores = {name: relative(bm25.scores(block), bm25.enough) for name, bm25 in bags.document_bm25.items()}
         scores["title_trigrams"] = relative(bags.title_trigrams.scores(block), ENOUGH_COSINE)
         scores["folder_trigrams"] = relative(bags.folder_trigrams.scores(block), ENOUGH_COSINE)
         scores |= self._folders.scores(block)
@@ -172,6 +172,7 @@ class _Bags:
         self.folder_trigrams = IdfCosine(Rows.of_characters(i.folder_text for i in f.images).triples(), titles)
         self.lines, self.lines_in_passages = _lines(f.images, f._texts)
         self.labels, self.labels_in_passages = _labels(f.images, f._texts)
+        self.enough_rarity = min(ENOUGH_RARITY, ENOUGH_OF_RARITY * math.log1p(len(f._texts)))
         cues = [len(_CUE.findall(text)) + text.rstrip().endswith((":", ":")) for text in f._texts]
         self.cues = np.minimum(np.array(cues, np.float32), MAX_CUES)
 

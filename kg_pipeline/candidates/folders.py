@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from kg_pipeline.candidates.image_words import ImageWords
-from kg_pipeline.candidates.sparse import Matrix, Rows, Scores, binary, dense, idf, relative
+from kg_pipeline.candidates.sparse import Matrix, Rows, Scores, binary, dense, idf, rarest_idf, relative
 from kg_pipeline.candidates.tokens import Vocabulary, folder_names, name_words, stem
 
 INDEX_STEMS = frozenset(["index", "readme", "_index", "home", "default", "main"])
 # A folder of 200 images is a kind of image ("media"), not the images of one document.
 # What the best document needs for full marks; an IDF of 3 is a word of one title in twenty.
-ENOUGH_IDF, ENOUGH_LIKENESS = 3.0, 0.5
+ENOUGH_IDF, ENOUGH_OF_RAREST, ENOUGH_LIKENESS = 3.0, 0.8, 0.5
 FOLDER_OF_ONE_DOCUMENT, FOLDER_HALF_TRUST = 12, 25
 
 
@@ -38,6 +38,7 @@ class FolderFit:
         held = np.bincount([row for rows in self._of_image for row in rows], minlength=len(place))
         trust = 1 / (1 + np.maximum(0, held - FOLDER_OF_ONE_DOCUMENT) / FOLDER_HALF_TRUST)
         self.damping = np.array([max(trust[rows]) for rows in self._of_image], np.float32)
+        self._enough_overlap = min(ENOUGH_IDF, ENOUGH_OF_RAREST * rarest_idf(len(paths)))
         self._index_page = np.array([is_index(path) for path in paths], np.float32)
 
         directories = [path.rpartition("/")[0] for path in paths]
@@ -69,7 +70,7 @@ class FolderFit:
         of_image = [[place[row] for row in rows] for rows in wanted]
         return {
             "path_distance": -_best(-distance, of_image),
-            "folder_overlap": relative(_best(overlap, of_image), ENOUGH_IDF),
+            "folder_overlap": relative(_best(overlap, of_image), self._enough_overlap),
             "folder_name": _best(private, of_image) ** 3,
             "folder_like": relative(_best(alike, of_image), ENOUGH_LIKENESS) ** 3,
             "index_page": np.broadcast_to(self._index_page, (len(wanted), len(self._index_page))),

@@ -1,5 +1,6 @@
 """Texts as sparse matrices: rows of token numbers, n-grams, BM25 and IDF weights."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -16,6 +17,9 @@ Scores: TypeAlias = NDArray[np.float32]
 
 Integers: TypeAlias = NDArray[Any]
 
+# A word that 1 in 100 passages uses, or the rarest word of a small corpus, is worth full marks. Without a floor Top-1
+# would be the same, but images that belong nowhere would score like those that belong.
+ENOUGH_BM25, ENOUGH_OF_RAREST = 8.0, 1.4
 K1 = 1.2
 """BM25's saturation of repeated words; measured together with the b of each field."""
 
@@ -83,6 +87,11 @@ def idf(counts: Matrix) -> NDArray[np.float32]:
     return weights
 
 
+def rarest_idf(texts: int) -> float:
+    """IDF of a word that one of so many texts contains."""
+    return math.log1p((texts - 0.5) / 1.5) if texts else 0.0
+
+
 class Bm25:
     """BM25 of queries on one field of texts; only the columns that some query uses are indexed."""
 
@@ -99,6 +108,8 @@ class Bm25:
         weighted = counts.copy()
         weighted.data = (tf * (K1 + 1) / (tf + of_text) * idf(counts)[counts.indices]).astype(np.float32)
         self._texts = sparse.csr_array(weighted.T)
+        self.enough = min(ENOUGH_BM25, ENOUGH_OF_RAREST * rarest_idf(texts.count))
+        """What the best text of an image needs for full marks."""
 
     def scores(self, queries: slice) -> Scores:
         """Scores of a block of queries on all texts, (block, texts)."""
