@@ -38,6 +38,7 @@ server.https.enabled=false
 dbms.security.auth_enabled=true
 server.memory.pagecache.size=128m
 dbms.usage_report.enabled=false
+db.memory.transaction.max=8m
 server.directories.data={home}/data
 server.directories.logs={home}/logs
 """

@@ -1,5 +1,6 @@
 """Writing a plan to the graph: claim a generation, upsert, verify counts, delete, complete. Idempotent and fenced."""
 
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,6 +46,8 @@ class Claim:
     connection: Connection
     collection: str
     generation: int
+    token: str
+    """Tells two runs apart that claim the same generation at the same time."""
     now: datetime
     foreign_ends: tuple[str, ...]
 
@@ -54,6 +57,7 @@ class Claim:
         return {
             "collection": self.collection,
             "generation": self.generation,
+            "token": self.token,
             "now": self.now,
             "marker": MARKER,
             "foreign_ends": list(self.foreign_ends),
@@ -68,17 +72,17 @@ def read_head(connection: Connection, collection: str) -> Head:
 def claim(connection: Connection, collection: str, expected: Head, now: datetime, foreign: tuple[str, ...]) -> Claim:
     """Claim the next generation. Raises SupersededError when the collection is not as `expected` any more."""
     kept = tuple(sorted({*expected.foreign_ends, *foreign}))
-    taken = Claim(connection, collection, max(expected.generation, expected.claimed) + 1, now, kept)
+    generation = max(expected.generation, expected.claimed) + 1
+    taken = Claim(connection, collection, generation, secrets.token_hex(8), now, kept)
 
     def work(transaction: neo4j.ManagedTransaction) -> None:
         transaction.run(statements.CREATE_COLLECTION, taken.parameters).consume()
         transaction.run(statements.FENCE, taken.parameters).consume()
-        found = _head(transaction.run(statements.HEAD, taken.parameters).data(), connection, collection)
+        records = transaction.run(statements.HEAD, taken.parameters).data()
+        found = _head(records, connection, collection)
         # A retry after a commit whose answer was lost finds its own claim.
-        if (found.generation, found.claimed) not in {
-            (expected.generation, expected.claimed),
-            (expected.generation, taken.generation),
-        }:
+        ours = records[0]["claimed_by"] == taken.token
+        if not ours and (found.generation, found.claimed) != (expected.generation, expected.claimed):
             raise SupersededError(_superseded(collection, taken.generation, found.claimed))
         transaction.run(statements.CLAIM, taken.parameters).consume()
 
@@ -238,7 +242,7 @@ def _send(claim: Claim, texts: list[str], batch: pl.DataFrame, ends: Ends | None
 def _transact(claim: Claim, work: Callable[[neo4j.ManagedTransaction], Result]) -> Result:
     def fenced(transaction: neo4j.ManagedTransaction) -> Result:
         record = transaction.run(statements.FENCE, claim.parameters).single()
-        if record is None or record["claimed"] != claim.generation:
+        if record is None or record["claimed_by"] != claim.token:
             raise SupersededError(
                 _superseded(claim.collection, claim.generation, record["claimed"] if record else None)
             )
@@ -284,6 +288,6 @@ def _superseded(collection: str, ours: int, theirs: int | None) -> str:
     if theirs is None:
         return f"collection {collection}: its node vanished from the graph while this run wrote to it; run again"
     return (
-        f"collection {collection}: a newer run has claimed generation {theirs}, so this one ({ours}) stops writing. "
-        "Nothing is lost: let the newer run finish"
+        f"collection {collection}: another run has claimed generation {theirs}, so this one ({ours}) stops writing. "
+        "Nothing is lost: let the other run finish"
     )

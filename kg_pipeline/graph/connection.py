@@ -62,7 +62,7 @@ class Connection:
         def work(transaction: neo4j.ManagedTransaction) -> list[dict[str, Any]]:
             return transaction.run(text, parameters).data()
 
-        with explained(self.address), self.driver.session(database=self.database) as session:
+        with explained(self.address), self._session() as session:
             return session.execute_read(work)
 
     def write(self, work: Callable[[neo4j.ManagedTransaction], Result]) -> Result:
@@ -77,7 +77,7 @@ class Connection:
                     raise BatchTooLargeError(TOO_LARGE) from error
                 raise
 
-        with explained(self.address), self.driver.session(database=self.database) as session:
+        with explained(self.address), self._session() as session:
             for attempt in range(1, ATTEMPTS + 1):
                 try:
                     return session.execute_write(guarded)
@@ -86,6 +86,11 @@ class Connection:
                     if attempt == ATTEMPTS or not (outcome_unknown or getattr(error, "code", "") in RETRIED_CODES):
                         raise
             raise AssertionError("unreachable")
+
+    def _session(self) -> neo4j.Session:
+        # Sessions of one connection read what the ones before have written, also from another member of a cluster.
+        bookmarks = self.driver.execute_query_bookmark_manager
+        return self.driver.session(database=self.database, bookmark_manager=bookmarks)
 
     def run(self, text: str, **parameters: Any) -> None:
         """Run one writing statement, e.g. DDL. Raises GraphError."""

@@ -7,12 +7,13 @@ from kg_pipeline.graph.model import NODES, NodeType, RelationshipType, checked_n
 FENCE = """
 MATCH (c:Collection {id: $collection}) WHERE c.managed_by = $marker
 SET c.collection = $collection
-RETURN c.claimed AS claimed
+RETURN c.claimed_by AS claimed_by, c.claimed AS claimed
 """
 
 HEAD = """
 MATCH (c:Collection {id: $collection})
-RETURN c.managed_by AS managed_by, c.generation AS generation, c.claimed AS claimed, c.input_hash AS input_hash,
+RETURN c.managed_by AS managed_by, c.generation AS generation, c.claimed AS claimed, c.claimed_by AS claimed_by,
+       c.input_hash AS input_hash,
        c.completed_at AS completed_at, c.foreign_ends AS foreign_ends
 """
 
@@ -23,7 +24,7 @@ ON CREATE SET c.managed_by = $marker, c.generation = 0, c.claimed = 0, c.first_s
 
 CLAIM = """
 MATCH (c:Collection {id: $collection})
-SET c.claimed = $generation, c.foreign_ends = $foreign_ends
+SET c.claimed = $generation, c.claimed_by = $token, c.foreign_ends = $foreign_ends
 """
 
 COMPLETE = """

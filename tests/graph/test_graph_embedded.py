@@ -107,12 +107,7 @@ def test_the_server_is_in_a_session_of_its_own_so_that_ctrl_c_does_not_reach_it(
 
 
 def test_many_processes_at_once_start_one_server(tmp_path):
-    users = [
-        subprocess.Popen(
-            [sys.executable, "-c", USER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(4)
-    ]
+    users = [start_user(tmp_path) for _ in range(4)]
     assert len({user.stdout.readline() for user in users}) == 1
     for user in users:
         user.stdin.close()

@@ -15,6 +15,7 @@ from kg_pipeline.graph import (
     syncing,
     wanted_graph,
 )
+from kg_pipeline.graph import apply as applying
 from kg_pipeline.graph.apply import claim, complete, read_head
 from kg_pipeline.ids import document_id
 from kg_pipeline.tables import TABLES
@@ -234,23 +235,45 @@ def test_a_late_run_of_an_older_generation_is_refused(connection, home):
     wanted = wanted_graph("test", tables_of())
     report = sync(connection, "test", wanted, home=home)
     head = read_head(connection, "test")
-    late = claim(connection, "test", head, head_time(), ())
+    late = claim(connection, "test", head, AT, ())
     sync(connection, "test", wanted, home=home)
     assert read_head(connection, "test").generation == report.generation + 2
-    with pytest.raises(SupersededError, match="newer run"):
+    with pytest.raises(SupersededError, match="another run"):
         complete(late, "hash", ())
     with pytest.raises(SupersededError):
-        claim(connection, "test", head, head_time(), ())
+        claim(connection, "test", head, AT, ())
     assert_holds(connection, "test", wanted)
 
 
-def head_time():
-    return AT
+def test_of_two_runs_that_start_from_the_same_state_one_writes(connection, home):
+    wanted = wanted_graph("test", tables_of())
+    sync(connection, "test", wanted, home=home)
+    head = read_head(connection, "test")
+    first = claim(connection, "test", head, AT, ())
+    with pytest.raises(SupersededError, match="another run"):
+        claim(connection, "test", head, AT, ())
+    assert complete(first, wanted.fingerprint(), ()).clean
+
+
+def test_a_batch_the_server_has_no_memory_for_is_halved(graph_server, connection, home, monkeypatch):
+    if graph_server.kind == "embedded":
+        pytest.skip("ArcadeDB has no limit on the memory of a transaction")
+    tables = tables_of(documents={"a.md": 30})
+    tables["chunks"] = tables["chunks"].with_columns(text=pl.col("text") + "x" * 250_000)
+    wanted = wanted_graph("test", tables)
+    send, sizes = applying._send, []
+
+    def counted(claim, texts, batch, ends=None):
+        sizes.append(batch.height)
+        return send(claim, texts, batch, ends)
+
+    monkeypatch.setattr(applying, "_send", counted)
+    sync(connection, "test", wanted, home=home)
+    assert {30, 15} <= set(sizes)
+    assert_holds(connection, "test", wanted)
 
 
 def test_a_run_killed_between_nodes_and_edges_leaves_nothing_wrong_behind(connection, home, monkeypatch):
-    import kg_pipeline.graph.apply as apply_module
-
     sync(
         connection,
         "test",
@@ -258,7 +281,7 @@ def test_a_run_killed_between_nodes_and_edges_leaves_nothing_wrong_behind(connec
         home=home,
     )
     with monkeypatch.context() as patch:
-        patch.setattr(apply_module, "_by_ends", lambda name, rows: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(applying, "_by_ends", lambda name, rows: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             sync(
                 connection, "test", wanted_graph("test", tables_of(images=("pump", "valve", "logo", "gone"))), home=home
