@@ -6,6 +6,8 @@ from kg_pipeline.candidates.tokens import GENERIC_NAME_WORDS, words
 from kg_pipeline.evidence import EVIDENCE_SCORER
 
 SOURCES_OF_TEXT = ("ocr", "svg", "description")
+WORD = r"[\p{Alphabetic}]{2}"
+"""Two letters or ideographs side by side: OCR takes a round lamp for a 0 and a cable for an l."""
 
 
 def is_scored_without_pixels(visual_evidence: pl.DataFrame) -> bool:
@@ -27,7 +29,8 @@ def pictures_without_text(images: pl.DataFrame, image_texts: pl.DataFrame) -> li
     for image_id, telling in names.items():
         for name in telling:
             users.setdefault(name, set()).add(image_id)
-    readable = set(image_texts.filter(pl.col("source").is_in(SOURCES_OF_TEXT))["image_id"])
+    says_something = pl.col("source").is_in(SOURCES_OF_TEXT) & pl.col("text").str.contains(WORD)
+    readable = set(image_texts.filter(says_something)["image_id"])
     mute = (
         path
         for image_id, path in images.filter(pl.col("role") == "content").select("image_id", "path").iter_rows()

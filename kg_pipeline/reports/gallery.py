@@ -91,6 +91,7 @@ def _page(collection_name: str, tables: Tables, pictures: Pictures, cap: int) ->
     broken = missing_references(tables["references"])
     questionable = questionable_references(tables["references"], evidence)
     kept = _kept_passages(evidence)
+    content = tables["images"].filter(pl.col("role") == "content")
     without_pixels = is_scored_without_pixels(evidence)
     blind = pictures_without_text(tables["images"], tables["image_texts"]) if without_pixels else []
     names = set(kept["contributions"].explode().drop_nulls().struct.field("name"))
@@ -121,6 +122,7 @@ def _page(collection_name: str, tables: Tables, pictures: Pictures, cap: int) ->
         questionable_count=questionable.height,
         evidence=evidence_cards(tables, kept, pictures, cap),
         evidence_count=kept["image_id"].n_unique(),
+        without_evidence=content.join(kept, on="image_id", how="anti").height,
         close_points=CLOSE_POINTS,
         features={name: text for name, text in PAIR_FEATURES.items() if name in names},
         thumbnails_left_out=pictures.left_out,

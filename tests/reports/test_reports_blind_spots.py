@@ -34,6 +34,15 @@ def test_text_in_the_picture_is_enough(source):
     assert mute("IMG_1", texts={"IMG_1": source}) == []
 
 
+@pytest.mark.parametrize(("text", "is_mute"), [("0", True), ("l 1 |", True), ("OK", False), ("报警", False)])
+def test_what_ocr_sees_in_a_lamp_is_no_text(text, is_mute):
+    images = TABLES["images"].rows([{"image_id": "a", "path": "IMG_1.png", "role": "content"}])
+    texts = TABLES["image_texts"].rows(
+        [{"image_id": "a", "source": source, "text": text} for source, text in (("name", "IMG_1"), ("ocr", text))]
+    )
+    assert pictures_without_text(images, texts) == ["IMG_1.png"] * is_mute
+
+
 def test_folders_and_camera_times_are_no_text_of_the_picture():
     assert mute("IMG_1", texts={"IMG_1": "folder"}) == mute("IMG_1", texts={"IMG_1": "exif"}) == ["IMG_1.png"]
 

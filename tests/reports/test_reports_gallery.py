@@ -128,6 +128,7 @@ def test_every_section_shows_its_rows(tmp_path, tables):
     for words in (
         "服务器机柜内红色报警灯亮起", "Racks › 报警", "spare.png", "suggestion 1", "Score: 8.0 — because",
         "same bytes as", "gone.png", "no such file", "cut off", "name_body", "+9.0", "not near enough",
+        "1 picture has none",
     ):  # fmt: skip
         assert words in text, words
 
