@@ -105,16 +105,21 @@ def _examine_raster(data: bytes, limits: Limits) -> Picture:
         image.load()
         has_alpha = image.has_transparency_data and _lowest_alpha(image) < 255
         picture = on_white(image) if has_alpha or image.mode not in ("L", "RGB") else image
-        extrema = picture.getextrema()
-        bands = extrema if isinstance(extrema[0], tuple) else (extrema,)
         perceptual_hash = str(imagehash.dhash(picture, hash_size=HASH_SIDE))
+        # A difference hash of one colour is zero: all other pictures are spared the look at every pixel.
+        one_colour = not perceptual_hash.strip("0") and _is_one_colour(picture)
         frames = getattr(image, "n_frames", 1)
     except Image.DecompressionBombError as error:
         raise SkippedError(f"refused by Pillow: {error}") from error
     except DECODING_ERRORS as error:
         raise UnreadableError(f"broken {format_}: {error}") from error
-    one_colour = all(low == high for low, high in bands)
     return Picture(image.width, image.height, format_, frames, has_alpha, perceptual_hash, one_colour)
+
+
+def _is_one_colour(picture: Image.Image) -> bool:
+    extrema = picture.getextrema()
+    bands = extrema if isinstance(extrema[0], tuple) else (extrema,)
+    return all(low == high for low, high in bands)
 
 
 def _lowest_alpha(image: Image.Image) -> int:

@@ -1,7 +1,6 @@
 """Text in a picture's EXIF block, by an allow-list: when it was taken and what it is said to show. Never a position."""
 
 import re
-import warnings
 
 from PIL import Image
 
@@ -33,9 +32,8 @@ POSITION = re.compile(
 def exif_texts(image: Image.Image) -> list[str]:
     """Time (`2019-05-04 12:00:01`), description and comment of an opened picture, as far as it has them."""
     try:
-        with warnings.catch_warnings(action="ignore"):
-            exif = image.getexif()
-            camera = exif.get_ifd(EXIF_BLOCK)
+        exif = image.getexif()
+        camera = exif.get_ifd(EXIF_BLOCK)
     except DECODING_ERRORS:
         # Broken EXIF blocks are common, in pictures that are fine; nothing but the block is lost.
         return []

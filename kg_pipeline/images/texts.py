@@ -1,6 +1,7 @@
 """The table image_texts: names, folders, and what can be read in the pictures themselves."""
 
 import logging
+import warnings
 from functools import partial
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -98,7 +99,8 @@ class ReadEmbeddedTexts:
                 return "exif", [], "the file has changed since the inventory was made"
             if image_format(data) == SVG:
                 return "svg", svg_texts(parse_svg(data)), None
-            return "exif", exif_texts(open_raster(data, self._limits)), None
+            with warnings.catch_warnings(action="ignore"):  # of broken EXIF blocks
+                return "exif", exif_texts(open_raster(data, self._limits)), None
         except ImageError as error:
             return "exif", [], str(error)
 

@@ -15,7 +15,7 @@ ID = "ab" * 32
 
 
 def written(text: str, ground=(0, 0, 0, 0)) -> Image.Image:
-    image = Image.new("RGBA", (420, 60), ground)
+    image = Image.new("RGBA", (420, 320), ground)  # RapidOCR enlarges the shorter side to 736
     ImageDraw.Draw(image).text((12, 12), text, fill="black", font=ImageFont.load_default(30))
     return image
 
@@ -32,7 +32,7 @@ def cache(tmp_path):
 def test_text_in_pictures_is_read_once_and_kept(docs, inventory, make_collection, cache, monkeypatch, capfd):
     save(docs / "clear.png", written("PRESSURE HIGH"))
     sheet = written("VALVE OPEN", "white").convert("L")
-    save(docs / "moving.gif", drawn(1), save_all=True, append_images=[sheet.resize((420, 60)), drawn(2)])
+    save(docs / "moving.gif", drawn(1, sheet.size), save_all=True, append_images=[sheet, drawn(2, sheet.size)])
     turned = Image.Exif()
     turned[0x0112] = 6
     save(docs / "turned.jpg", written("MOTOR LEFT", "white").convert("RGB").rotate(90, expand=True), exif=turned)
