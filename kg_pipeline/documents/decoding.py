@@ -39,7 +39,13 @@ def _decode(data: bytes) -> str:
             return data[len(bom) :].decode(encoding, errors="replace")
     if b"\0" in data[:_GUESS_BYTES]:
         return _without_bom_wide(data)
-    for encoding in ("utf-8", *_declared(data)):
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        mended = _nearly_utf_8(data)
+    if mended is not None:
+        return mended
+    for encoding in _declared(data):
         try:
             return data.decode(encoding)
         except (UnicodeDecodeError, LookupError):
@@ -48,6 +54,14 @@ def _decode(data: bytes) -> str:
     if guess is None:
         raise BinaryFileError("not text in any charset known")
     return data.decode(guess.encoding, errors="replace")
+
+
+def _nearly_utf_8(data: bytes) -> str | None:
+    """UTF-8 in which a few bytes are broken: other charsets do not make ten valid sequences for each invalid one."""
+    text = data.decode("utf-8", errors="replace")
+    broken = text.count("\ufffd")
+    wide = sum(not character.isascii() for character in text) - broken
+    return text if wide > 10 * broken else None
 
 
 def _without_bom_wide(data: bytes) -> str:

@@ -99,6 +99,7 @@ class _Scanner(HTMLParser):
         self._cuts: dict[int, Cut] = {}
         self._code_lines: set[int] = set()
         self._filled: set[int] = set()
+        self._silent = 0
         self._base: str | None = None
 
     def document(self) -> ParsedDocument:
@@ -127,6 +128,11 @@ class _Scanner(HTMLParser):
         if tag in BLOCKS:
             self._begin_block(tag, line)
         self._open[tag] += 1
+        self._silent += tag in _SILENT
+        if tag == "body":
+            # Whatever the head left open (a title, say) ends here.
+            self._silent = 0
+            self._open["title"] = 0
         if tag in HEADINGS:
             self._end_heading()
             self._heading = (line, HEADINGS[tag], [])
@@ -149,6 +155,7 @@ class _Scanner(HTMLParser):
         line = self.getpos()[0]
         if self._open[tag]:
             self._open[tag] -= 1
+            self._silent = max(self._silent - (tag in _SILENT), 0)
             if tag in _MARKS and not self._open["pre"]:
                 self._write(line, _MARKS[tag])
         if tag in HEADINGS:
@@ -198,7 +205,7 @@ class _Scanner(HTMLParser):
         line = self.getpos()[0]
         if self._open["title"] and not self._open["svg"]:
             self._title.append(data)
-        if any(self._open[tag] for tag in _SILENT):
+        if self._silent:
             return
         in_code = self._open["pre"] + self._open["code"]
         for offset, target, alt, caption in self._tags.images(data) if not in_code else ():
@@ -224,7 +231,7 @@ class _Scanner(HTMLParser):
             self._refer(line, "commented", target, alt)
 
     def _write(self, line: int, text: str) -> None:
-        if any(self._open[tag] for tag in _SILENT) or self._open["figcaption"]:
+        if self._silent or self._open["figcaption"]:
             return
         if line <= len(self._pieces):
             self._pieces[line - 1].append(text)

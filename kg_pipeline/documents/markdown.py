@@ -106,7 +106,8 @@ def _unindent_blocks(lines: list[str]) -> tuple[list[str], dict[int, str]]:
             continue
         indent = len(block["indent"]) + 4
         end = number + 1
-        while end < len(lines) and (not lines[end].strip() or lines[end].startswith(" " * indent)):
+        while end < len(lines) and (not lines[end].strip() or lines[end].expandtabs(4).startswith(" " * indent)):
+            lines[end] = lines[end].expandtabs(4)
             end += 1
         if not any(line.strip() for line in lines[number + 1 : end]):
             continue

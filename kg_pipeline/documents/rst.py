@@ -227,7 +227,12 @@ class _Scanner:
                 self._inline.refer(line + 1, "rst_card", value, alt)
         if argument and name not in _NO_PROSE and not substitution:
             self._prose[number] = self._inline.prose(argument, number + 1)
-        return self._body(name, argument, body, end) if not substitution else end
+        if not substitution:
+            return self._body(name, argument, body, end)
+        if name == "raw":
+            for shown in _scan_html(self._lines[body:end]).references[:1]:
+                self._inline.define(substitution, shown.kind, shown.target, shown.alt)
+        return end
 
     def _body(self, name: str, argument: str, body: int, end: int) -> int:
         """Read the content of a directive that is no image; the line to go on with."""
@@ -291,9 +296,8 @@ class _Scanner:
         return body
 
     def _html(self, body: int, end: int) -> None:
-        tags = TemplateTags()
-        document = scan_html(tags.set_aside("\n".join(self._lines[body:end])), tags)
-        self._inline.references += [replace(reference, line=reference.line + body) for reference in document.references]
+        document = _scan_html(self._lines[body:end])
+        self._inline.references += [replace(shown, line=shown.line + body) for shown in document.references]
         self._prose[body:end] = document.prose[: end - body]
 
     # Places to cut
@@ -326,3 +330,8 @@ class _Scanner:
         while above >= 0 and not self._lines[above].strip():
             above -= 1
         return number in self._code and above in self._code
+
+
+def _scan_html(lines: list[str]) -> ParsedDocument:
+    tags = TemplateTags()
+    return scan_html(tags.set_aside("\n".join(lines)), tags)

@@ -44,6 +44,11 @@ def test_latin_1_without_declaration():
     assert decode(text.encode("latin-1")) == text
 
 
+def test_a_broken_byte_costs_one_character_of_utf_8():
+    text = "按钮 " * 20
+    assert decode(b"<meta charset=gbk>" + text.encode() + b"\xff" + text.encode()).count("按钮") == 40
+
+
 def test_all_line_ends_are_line_ends():
     assert decode(b"a\r\nb\rc\nd") == "a\nb\nc\nd"
 

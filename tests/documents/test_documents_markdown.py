@@ -125,6 +125,10 @@ def test_an_imported_drawing_is_an_image_where_it_is_used():
     assert [line for line in parse_mdx(text).prose if line] == ["Drawing"]
 
 
+def test_tabs_indent_mkdocs_blocks_too():
+    assert embedded('=== "A"\n\n\t![x](x.png)\n') == [(3, "md_image", "x.png")]
+
+
 def test_indentation_is_no_code_in_mdx():
     text = "<Tabs>\n  <TabItem>\n\n    ![x](x.png)\n\n  </TabItem>\n</Tabs>\n"
     assert embedded(text, parse_mdx) == [(4, "md_image", "x.png")]

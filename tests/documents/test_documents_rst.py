@@ -40,6 +40,7 @@ def test_a_substitution_counts_where_it_is_used():
         ".. note:: text\n\n   more\n\n   .. image:: x.png\n",
         ".. raw:: html\n\n   <div><img src='x.png'></div>\n",
         "Para::\n\n   code\n\n.. image:: x.png\n",
+        "On |x|.\n\n.. |x| raw:: html\n\n   <img src='x.png'>\n",
         "- Item::\n\n      code\n\n  .. image:: x.png\n",
     ],
 )
