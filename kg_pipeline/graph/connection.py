@@ -1,5 +1,6 @@
 """A connection to the graph: the server NEO4J_URI names, else the embedded one; driver errors in plain words."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,9 +34,14 @@ DRIVER_SETTINGS: Mapping[str, Any] = {
 # When the process on this machine is gone, waiting for it to come back is in vain.
 EMBEDDED_SETTINGS: Mapping[str, Any] = {**DRIVER_SETTINGS, "max_transaction_retry_time": 8.0}
 
-RETRIED_CODES = ("Neo.ClientError.Statement.EntityNotFound",)
-"""Raised when another transaction deletes what this one matched; all statements are idempotent."""
-ATTEMPTS = 5
+RETRIED_CODES = (
+    # Another transaction has deleted what this one matched.
+    "Neo.ClientError.Statement.EntityNotFound",
+    # ArcadeDB, where another has just created what this one merges; the next attempt finds it.
+    "Neo.ClientError.Schema.ConstraintValidationFailed",
+)
+"""Not retryable to the driver, but worth another attempt because all statements are idempotent."""
+ATTEMPTS = 6
 
 SCHEMES = frozenset(f"{scheme}{tls}" for scheme in ("bolt", "neo4j") for tls in ("", "+s", "+ssc"))
 
@@ -85,6 +91,7 @@ class Connection:
                     outcome_unknown = isinstance(error, bolt.IncompleteCommit)
                     if attempt == ATTEMPTS or not (outcome_unknown or getattr(error, "code", "") in RETRIED_CODES):
                         raise
+                    time.sleep(0.05 * 2**attempt)
             raise AssertionError("unreachable")
 
     def _session(self) -> neo4j.Session:

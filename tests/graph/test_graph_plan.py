@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 from graph_tables import tables_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kg_pipeline.graph import Graph, GraphError, check_mass_delete, plan, wanted_graph
@@ -43,6 +43,7 @@ def graphs(draw):
     return Graph.of(parts, parts)
 
 
+@settings(deadline=None, max_examples=50)
 @given(graphs(), graphs())
 def test_applying_the_plan_to_what_was_there_gives_what_is_wanted(last, wanted):
     planned = plan(last, wanted)
@@ -56,6 +57,7 @@ def test_applying_the_plan_to_what_was_there_gives_what_is_wanted(last, wanted):
         assert upserts.join(deletes[name], on=key_columns(name), how="semi").is_empty()
 
 
+@settings(deadline=None, max_examples=50)
 @given(graphs(), graphs())
 def test_without_deletes_everything_that_was_there_stays(last, wanted):
     kept = applied(last, plan(last, wanted).without_deletes())

@@ -1,4 +1,5 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -42,7 +43,7 @@ def assert_holds(connection, collection, wanted):
 
 def everything(connection):
     """All of the graph but what may differ: times, generations."""
-    ignored = {"first_seen", "generation", "claimed", "completed_at", "generated_at", "input_hash", "own"}
+    ignored = {"first_seen", "generation", "claimed", "claimed_by", "completed_at", "generated_at", "input_hash", "own"}
 
     def kept(properties):
         return {key: value for key, value in properties.items() if key not in ignored}
@@ -273,28 +274,54 @@ def test_a_batch_the_server_has_no_memory_for_is_halved(graph_server, connection
     assert_holds(connection, "test", wanted)
 
 
-def test_a_run_killed_between_nodes_and_edges_leaves_nothing_wrong_behind(connection, home, monkeypatch):
-    sync(
-        connection,
-        "test",
-        wanted_graph("test", tables_of(images=("old",), references=(), evidence=(), rejected=())),
-        home=home,
-    )
+@pytest.mark.parametrize(
+    "step",
+    [
+        (applying, "_by_ends"),
+        (applying, "verify_counts"),
+        (applying, "_delete"),
+        (syncing, "complete"),
+        (syncing.SyncedState, "save"),
+    ],
+    ids=["before edges", "before counting", "before deletes", "before completing", "before the note"],
+)
+def test_a_run_killed_anywhere_leaves_nothing_behind_that_the_next_does_not_mend(connection, home, monkeypatch, step):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    old = wanted_graph("test", tables_of(images=("old",), references=(), evidence=(), rejected=()))
+    sync(connection, "test", old, home=home)
     with monkeypatch.context() as patch:
-        patch.setattr(applying, "_by_ends", lambda name, rows: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(*step, killed)
         with pytest.raises(KeyboardInterrupt):
-            sync(
-                connection, "test", wanted_graph("test", tables_of(images=("pump", "valve", "logo", "gone"))), home=home
-            )
+            more = wanted_graph("test", tables_of(images=("pump", "valve", "logo", "gone")))
+            sync(connection, "test", more, home=home)
     assert connection.read("MATCH (n:Image {id: $id}) RETURN count(n) AS n", id=image_id("gone")) == [{"n": 1}]
     wanted = wanted_graph("test", tables_of())
-    report = sync(connection, "test", wanted, home=home)
-    assert report.read_back
+    assert sync(connection, "test", wanted, home=home).read_back
     assert_holds(connection, "test", wanted)
-    interrupted = everything(connection)
+    mended = everything(connection)
     connection.run("MATCH (n) DETACH DELETE n")
     sync(connection, "test", wanted, home=home)
-    assert everything(connection) == interrupted
+    assert everything(connection) == mended
+
+
+def test_collections_that_share_images_can_be_written_at_the_same_time(graph_server, connection, home):
+    images = tuple(f"image{n}" for n in range(300))
+    references = tuple(("a.md", 0, image) for image in images)
+
+    def write(name):
+        wanted = wanted_graph(name, tables_of(name, images=images, references=references))
+        with graph_server.connect() as own:
+            sync(own, name, wanted, home=home)
+        return wanted
+
+    names = [f"collection{n}" for n in range(3)]
+    with ThreadPoolExecutor() as threads:
+        graphs = list(threads.map(write, names))
+    for name, wanted in zip(names, graphs, strict=True):
+        assert_holds(connection, name, wanted)
+    assert connection.read("MATCH (n:Image) RETURN count(n) AS n") == [{"n": 300}]
 
 
 @pytest.mark.parametrize(
