@@ -1,33 +1,52 @@
 """Which of many strings stand verbatim in which of many texts, without comparing each with each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-ANCHORS = (6, 3, 2)
-"""A string is looked up by its first 6 characters; shorter ones, mostly Chinese, by their first 3 or 2."""
+ANCHORS = (24, 12, 6, 3, 2)
+"""A string is looked up by as many of its first characters as it has of these; 3 and 2 are mostly Chinese."""
+BATCH_CHARACTERS = 2_000_000
+"""Texts are read in batches, about ten arrays of 8 bytes per character: 160 MB."""
+
+Integers = NDArray[np.int64]
 
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that powers never vanish modulo 2^64
 
 
-def occurrences(needles: Sequence[str], texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def occurrences(needles: Sequence[str], texts: Sequence[str]) -> tuple[Integers, Integers]:
     """Index of needle and index of text of every containment, distinct and sorted; needles under 2 characters never.
 
-    Rolling hashes of all texts behind one another: anchors narrow down the places, the hash of the whole needle
+    Rolling hashes of many texts behind one another: anchors narrow down the places, the hash of the whole needle
     decides. 64-bit hashes, so a chance hit is about as likely as a broken disk.
     """
-    texts_codes = _codes("\n".join(texts))
+    found = [_in_batch(needles, texts[start:stop], start) for start, stop in _batches(texts)]
+    pairs = np.unique(np.concatenate([np.empty((2, 0), np.int64), *found], axis=1), axis=1)
+    return pairs[0], pairs[1]
+
+
+def _batches(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    start = size = 0
+    for stop, text in enumerate(texts, start=1):
+        size += len(text)
+        if size >= BATCH_CHARACTERS or stop == len(texts):
+            yield start, stop
+            start, size = stop, 0
+
+
+def _in_batch(needles: Sequence[str], texts: Sequence[str], first: int) -> Integers:
+    """Needle and text, (2, containments); `first` is the index of the first text."""
+    codes = _codes("\n".join(texts))
     lengths = np.array([len(text) for text in texts], np.int64)
     starts = np.cumsum(lengths + 1) - lengths - 1
-    prefix = _prefix_hashes(texts_codes)
-    powers = np.concatenate([[np.uint64(1)], np.cumprod(np.full(len(texts_codes), _BASE))])
-    found_needles: list[NDArray[np.int64]] = []
-    found_texts: list[NDArray[np.int64]] = []
+    prefix = _prefix_hashes(codes)
+    powers = np.concatenate([np.ones(1, np.uint64), np.cumprod(np.full(len(codes), _BASE))])
     sizes = np.array([len(needle) for needle in needles], np.int64)
-    for anchor, longer in zip(ANCHORS, (None, *ANCHORS), strict=False):
-        mine = np.flatnonzero((sizes >= anchor) & (sizes < (longer or np.iinfo(np.int64).max)))
-        if not len(mine) or len(texts_codes) < anchor:
+    found = [np.empty((2, 0), np.int64)]
+    for anchor, longer in zip(ANCHORS, (np.iinfo(np.int64).max, *ANCHORS), strict=False):
+        mine = np.flatnonzero((sizes >= anchor) & (sizes < longer))
+        if not len(mine) or len(codes) < anchor:
             continue
         anchors = np.array([_hash(needles[index][:anchor]) for index in mine.tolist()], np.uint64)
         wholes = np.array([_hash(needles[index]) for index in mine.tolist()], np.uint64)
@@ -38,18 +57,13 @@ def occurrences(needles: Sequence[str], texts: Sequence[str]) -> tuple[NDArray[n
         places = np.flatnonzero(high > low)
         repeats = (high - low)[places]
         place = np.repeat(places, repeats)
-        offset = np.arange(len(place)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-        needle = np.repeat(low[places], repeats) + offset
+        needle = np.arange(len(place)) - np.repeat(np.cumsum(repeats) - repeats - low[places], repeats)
         end = place + sizes[mine[needle]]
-        fits = end <= len(texts_codes)
+        fits = end <= len(codes)
         place, needle, end = place[fits], needle[fits], end[fits]
         same = prefix[end] - prefix[place] * powers[end - place] == wholes[needle]
-        found_needles.append(mine[needle[same]])
-        found_texts.append(np.searchsorted(starts, place[same], "right") - 1)
-    if not found_needles:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    pairs = np.unique(np.stack([np.concatenate(found_needles), np.concatenate(found_texts)]), axis=1)
-    return pairs[0], pairs[1]
+        found.append(np.stack([mine[needle[same]], np.searchsorted(starts, place[same], "right") - 1 + first]))
+    return np.unique(np.concatenate(found, axis=1), axis=1)
 
 
 def _codes(text: str) -> NDArray[np.uint64]:

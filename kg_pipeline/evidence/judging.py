@@ -1,13 +1,15 @@
 """The judgement: from scores to ranked, explained evidence, kept or not."""
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from kg_pipeline.candidates import Corpus
 from kg_pipeline.config import Collection, KeptRule
 from kg_pipeline.evidence.features import KEY, pair_features
 from kg_pipeline.evidence.model import EVIDENCE_SCORER, contributions, log_odds, sigmoid
 from kg_pipeline.evidence.ranking import with_ranks
-from kg_pipeline.evidence.reasons import reason
+from kg_pipeline.evidence.reasons import findings, reason
 from kg_pipeline.evidence.verdicts import current_verdicts
 from kg_pipeline.tables import TABLES
 
@@ -34,7 +36,7 @@ def judge(
         corpus.chunks.select("document_id", text_id="chunk_id"), on="text_id", how="left", maintain_order="left"
     )
     parts = contributions(pairs)
-    texts = pl.concat([scored.with_columns(_contribution_list(parts)), parts], how="horizontal")
+    texts = scored.with_columns(_contribution_list(parts), findings(parts))
     texts = texts.with_columns(_best_chunk(corpus, texts))
     ranked = with_ranks(pl.concat([texts, _documents(texts)], how="diagonal"))
     judged = _explained(ranked, corpus, collection.kept)
@@ -74,11 +76,13 @@ def _scored(pairs: pl.DataFrame, pair_scores: pl.DataFrame) -> pl.DataFrame:
 
 def _contribution_list(parts: pl.DataFrame) -> pl.Series:
     """What each part adds to the evidence log-odds, parts that add nothing left out."""
-    structs = pl.concat_list(pl.struct(name=pl.lit(name), value=pl.col(name)) for name in parts.columns)
-    value = pl.element().struct.field("value")
-    return parts.select(
-        structs.list.eval(pl.element().filter(value.is_not_null() & (value != 0))).alias("contributions")
-    ).to_series()
+    values = np.nan_to_num(parts.select(pl.all().fill_null(0.0)).to_numpy())
+    rows, columns = np.nonzero(values)
+    names = pl.Series(parts.columns).gather(columns)
+    structs = pl.DataFrame({"name": names, "value": values[rows, columns]}).to_struct("contributions")
+    ends = np.cumsum(np.bincount(rows, minlength=len(parts)))
+    offsets = np.concatenate([np.zeros(1, np.int64), ends])
+    return pl.Series("contributions", pa.LargeListArray.from_arrays(offsets, structs.to_arrow()))
 
 
 def _best_chunk(corpus: Corpus, texts: pl.DataFrame) -> pl.Series:

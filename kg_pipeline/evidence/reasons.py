@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import polars as pl
 
 from kg_pipeline.config import KeptRule
@@ -39,24 +40,23 @@ NOTHING = "nothing in particular speaks for it"
 NOT_LOOKED_AT = " (judged by words and paths, not by the pixels)"
 
 
+def findings(parts: pl.DataFrame) -> pl.Series:
+    """What speaks most for each row, in words; `parts` are the contributions, a column each."""
+    values = parts.select(pl.sum_horizontal(features).alias(text) for text, features in FINDINGS.items()).to_numpy()
+    best = np.argsort(-values, axis=1, kind="stable")[:, :FINDINGS_SAID]
+    worth = np.take_along_axis(values, best, axis=1) >= WORTH_SAYING
+    # Few of the possible combinations occur: each is put into words once.
+    combinations, of_row = np.unique(np.where(worth, best, -1), axis=0, return_inverse=True)
+    texts = [", ".join(list(FINDINGS)[place] for place in row if place >= 0) for row in combinations.tolist()]
+    said = pl.Series("findings", [text or NOTHING for text in texts], dtype=pl.String())
+    return said.gather(of_row.reshape(-1))
+
+
 def reason(rule: KeptRule) -> pl.Expr:
-    """Needs the parts of the model as columns, and score, confidence, rank, scorer, verdict, by, decorative_reason."""
+    """Needs findings, score, confidence, rank, log_odds, scorer, verdict, by, decorative_reason."""
     score = pl.when(pl.col("score").is_null()).then(pl.lit("none")).otherwise(_number("score", 1))
     by_words = pl.when(pl.col("scorer") == EVIDENCE_SCORER).then(pl.lit(NOT_LOOKED_AT)).otherwise(pl.lit(""))
-    return pl.concat_str(pl.lit("Score: "), score, pl.lit(" — "), _found(), by_words, pl.lit("; "), _kept(rule))
-
-
-def _found() -> pl.Expr:
-    findings = pl.concat_list(
-        pl.struct(
-            value=-pl.sum_horizontal(features),  # negative, as structs sort by their first field
-            text=pl.lit(text),
-        )
-        for text, features in FINDINGS.items()
-    )
-    worth = findings.list.eval(pl.element().filter(pl.element().struct.field("value") <= -WORTH_SAYING))
-    said = worth.list.sort().list.head(FINDINGS_SAID).list.eval(pl.element().struct.field("text")).list.join(", ")
-    return pl.when(said == "").then(pl.lit(NOTHING)).otherwise(said)
+    return pl.concat_str(pl.lit("Score: "), score, pl.lit(" — "), "findings", by_words, pl.lit("; "), _kept(rule))
 
 
 def _kept(rule: KeptRule) -> pl.Expr:
