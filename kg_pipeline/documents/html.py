@@ -171,7 +171,8 @@ class _Scanner(HTMLParser):
             self.handle_endtag(tag)
 
     def _begin_block(self, tag: str, line: int) -> None:
-        self._write(line, " ")
+        if line in self._filled:
+            self._write(line, " ")
         if line in self._filled or self._open["table"] or self._open["pre"]:
             return
         in_list = self._open["ul"] + self._open["ol"]
