@@ -104,6 +104,9 @@ def _attempt(
                 yield futures[future], future.result()
         except BrokenProcessPool:
             return
+        finally:
+            # An interrupted run must not work off its queue first; OCR's may be hours long.
+            pool.shutdown(cancel_futures=True)
 
 
 def _begin(make_task: Callable[[], Task[Any, Any]]) -> None:
