@@ -28,6 +28,11 @@ def show_progress(sink: ProgressSink) -> Iterator[None]:
         _sink.reset(token)
 
 
+def is_shown() -> bool:
+    """Whether somebody shows progress already."""
+    return _sink.get() is not None
+
+
 def progress(description: str, total: int | None = None) -> Callable[[int], None]:
     """A function to call with the number of items done so far."""
     sink = _sink.get()

@@ -7,9 +7,13 @@ from kg_pipeline.tables import TABLES
 CONTRACT = {
     "documents": "document_id path uri format title language sha256 bytes status error",
     "chunks": "chunk_id document_id index heading_path text text_sha256 line_start line_end page",
-    "references": "document_id document_path chunk_id line kind target alt caption status image_path image_id resolution",
+    "references": (
+        "document_id document_path chunk_id line kind target alt caption status image_path image_id resolution"
+    ),
     "image_files": "path uri image_id bytes modified_at status error",
-    "images": "image_id path width height format frames has_alpha perceptual_hash duplicate_group role decorative_reason",
+    "images": (
+        "image_id path width height format frames has_alpha perceptual_hash duplicate_group role decorative_reason"
+    ),
     "image_texts": "image_id source text confidence",
     "concepts": "concept_id name aliases description source node_label key_property key_value owned",
     "concept_mentions": "concept_id chunk_id alias",

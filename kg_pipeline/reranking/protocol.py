@@ -47,8 +47,8 @@ class Reranker(Protocol):
         """Yield the scores of each group, in any order of groups. Raises RerankerError when it cannot go on."""
 
 
-def choose_reranker(name: str) -> None:
-    """None: `auto` and `none` score with the evidence model. Raises RerankerError for a reranker that is not there.
+def choose_reranker(name: str) -> Reranker | None:
+    """None for `auto` and `none`: the evidence model scores alone. Raises RerankerError for any other.
 
     The protocol, the ledger and the scoring of pairs are in place for every reranker; this version ships no engine.
     """
@@ -57,3 +57,4 @@ def choose_reranker(name: str) -> None:
             f"reranker {name!r} is not part of this version: the protocol and the ledger are in place, "
             "its engine is not. Use --reranker none (the evidence model, which does not look at pixels beyond OCR)"
         )
+    return None

@@ -1,0 +1,95 @@
+"""From files to tables: images, documents, the text in images, concepts, and what people said of pairs."""
+
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from kg_pipeline.concepts import read_concepts
+from kg_pipeline.config import Limits
+from kg_pipeline.documents import DocumentTables, read_documents
+from kg_pipeline.graph import harvest_verdicts
+from kg_pipeline.images import InventoryTables, read_image_texts, read_inventory, thumbnail
+from kg_pipeline.orchestration.partitions import by_collection
+from kg_pipeline.orchestration.progress import logged_progress
+from kg_pipeline.orchestration.table_assets import table_asset, table_outs
+from resources.collections import Collections
+from resources.graph import Graph
+from resources.tables import Tables
+
+THUMBNAILS = 6
+
+placed: dict[str, Any] = {**by_collection, "group_name": "ingestion"}
+
+
+@dg.multi_asset(outs=table_outs("image_files", "images"), **placed)
+def image_inventory(
+    context: dg.AssetExecutionContext, collections: Collections, tables: Tables
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """List, identify and compare the image files of a collection."""
+    collection, store = collections.get(context.partition_key), tables.store()
+    previous = InventoryTables(*(store.read(name, collection.name) for name in InventoryTables._fields))
+    with logged_progress(context):
+        inventory = read_inventory(collection, previous)
+    context.add_output_metadata(_by_status(inventory.image_files), "image_files")
+    context.add_output_metadata(
+        {"thumbnails": _thumbnails(inventory, collection.limits)} if len(inventory.images) else {}, "images"
+    )
+    return inventory
+
+
+@dg.multi_asset(outs=table_outs("documents", "chunks", "references"), **placed)
+def parsed_documents(
+    context: dg.AssetExecutionContext, collections: Collections, tables: Tables, image_files: pl.LazyFrame
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Parse the documents into passages and resolve their references to images."""
+    collection, store = collections.get(context.partition_key), tables.store()
+    previous = DocumentTables(*(store.read(name, collection.name) for name in DocumentTables._fields))
+    with logged_progress(context):
+        parsed = read_documents(collection, image_files.collect(), previous)
+    context.add_output_metadata(_by_status(parsed.documents), "documents")
+    context.add_output_metadata(_by_status(parsed.references), "references")
+    return parsed
+
+
+@dg.asset(**table_asset("image_texts"), **placed)
+def image_texts(
+    context: dg.AssetExecutionContext,
+    collections: Collections,
+    tables: Tables,
+    image_files: pl.LazyFrame,
+    images: pl.LazyFrame,
+) -> pl.DataFrame:
+    """Names, OCR lines, SVG text and EXIF of the images."""
+    inventory = InventoryTables(image_files.collect(), images.collect())
+    with logged_progress(context):
+        return read_image_texts(collections.get(context.partition_key), inventory, tables.ocr_cache())
+
+
+@dg.multi_asset(outs=table_outs("concepts", "concept_mentions"), **placed)
+def found_concepts(
+    context: dg.AssetExecutionContext, collections: Collections, documents: pl.LazyFrame, chunks: pl.LazyFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Read the glossary and headings, and find where the passages name them."""
+    return read_concepts(collections.get(context.partition_key), documents.collect(), chunks.collect())
+
+
+@dg.asset(**table_asset("verdicts"), **placed)
+def verdicts(context: dg.AssetExecutionContext, tables: Tables, graph: Graph) -> pl.DataFrame:
+    """Verdicts given before, and those that people set as a property in the graph since."""
+    known = tables.store().read("verdicts", context.partition_key)
+    if not graph.enabled:
+        return known
+    with graph.connect() as connection:
+        return harvest_verdicts(connection, context.partition_key, known)
+
+
+def _by_status(frame: pl.DataFrame) -> dict[str, int]:
+    counts = frame.group_by("status").len().sort("status")
+    return {f"status/{status}": count for status, count in counts.iter_rows()}
+
+
+def _thumbnails(inventory: InventoryTables, limits: Limits) -> dg.MarkdownMetadataValue:
+    files = inventory.images.join(inventory.image_files, on="path").head(THUMBNAILS)
+    pictures = [(path, thumbnail(uri, limits, 64)) for path, uri in files.select("path", "uri").iter_rows()]
+    return dg.MetadataValue.md(" ".join(f"![{path}]({picture})" for path, picture in pictures if picture))

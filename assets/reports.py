@@ -1,0 +1,40 @@
+"""Images that nothing uses, as a table and as a gallery."""
+
+import dagster as dg
+import polars as pl
+
+from kg_pipeline.images import thumbnail
+from kg_pipeline.orchestration.partitions import by_collection
+from kg_pipeline.orchestration.table_assets import table_asset
+from kg_pipeline.reports import TABLES_SHOWN, find_orphans, write_gallery
+from resources.collections import Collections
+from resources.tables import Tables
+
+THUMBNAIL_SIDE = 160
+
+
+@dg.asset(
+    **table_asset("orphan_images"),
+    **by_collection,
+    group_name="reports",
+    deps=[table for table in TABLES_SHOWN if table != "orphan_images"],
+)
+def orphan_images(context: dg.AssetExecutionContext, collections: Collections, tables: Tables) -> pl.DataFrame:
+    """Find the images that no document references, with the passage that wants each, and draw the gallery."""
+    collection, store = collections.get(context.partition_key), tables.store()
+    frames = {table: store.scan(table, collection.name).collect() for table in TABLES_SHOWN if table != "orphan_images"}
+    orphans = find_orphans(
+        frames["image_files"], frames["images"], frames["references"], frames["visual_evidence"], frames["documents"]
+    )
+    gallery = write_gallery(
+        tables.gallery(collection.name),
+        collection.name,
+        {**frames, "orphan_images": orphans},
+        lambda uri: thumbnail(uri, collection.limits, THUMBNAIL_SIDE),
+    )
+    reasons = orphans.group_by("reason").len().sort("reason")
+    context.add_output_metadata(
+        {"gallery": dg.MetadataValue.path(str(gallery))}
+        | {f"reason/{reason}": count for reason, count in reasons.iter_rows()}
+    )
+    return orphans

@@ -1,0 +1,87 @@
+"""Scores of the candidate pairs, and what they say about which picture shows what."""
+
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets.candidates import CORPUS_TABLES, load_corpus
+from kg_pipeline.concepts import concept_texts
+from kg_pipeline.evidence import judge
+from kg_pipeline.evidence import score_pairs as score_with_evidence_model
+from kg_pipeline.images import open_image_bytes
+from kg_pipeline.orchestration.partitions import by_collection
+from kg_pipeline.orchestration.progress import logged_progress
+from kg_pipeline.orchestration.table_assets import table_asset
+from kg_pipeline.reranking import score_pairs
+from resources.collections import Collections
+from resources.reranker import RerankerResource
+from resources.tables import Tables
+
+placed: dict[str, Any] = {**by_collection, "group_name": "scoring"}
+
+
+@dg.asset(**table_asset("pair_scores"), **placed, pool="gpu", deps=["images", "image_files", "chunks", "concepts"])
+def pair_scores(
+    context: dg.AssetExecutionContext,
+    collections: Collections,
+    tables: Tables,
+    reranker: RerankerResource,
+    candidate_pairs: pl.LazyFrame,
+) -> pl.DataFrame:
+    """Score each pair: by the reranker and its ledger, or by the evidence model when there is no reranker."""
+    collection, pairs = collections.get(context.partition_key), candidate_pairs.collect()
+    model = reranker.get(collection.scoring)
+    if model is None:
+        scores = score_with_evidence_model(pairs)
+        context.add_output_metadata({"scorer": _scorer(scores), "model_calls": 0, "ledger_hits": 0})
+        return scores
+    corpus = load_corpus(tables, collection.name)
+    columns = ["text_sha256", "text"]
+    texts = pl.concat([corpus.chunks.select(columns), concept_texts(corpus.concepts).select(columns)]).unique()
+    uris = dict(corpus.images.join(corpus.image_files, on="path").select("image_id", "uri").iter_rows())
+    with logged_progress(context):
+        scores, report = score_pairs(
+            model,
+            tables.ledger(),
+            pairs,
+            texts,
+            lambda image_id: open_image_bytes(uris[image_id], collection.limits),
+            collection.scoring.max_new_pairs,
+        )
+    context.add_output_metadata(
+        {
+            "scorer": model.fingerprint,
+            "model_calls": report.model_calls,
+            "ledger_hits": report.ledger_hits,
+            "unscored": report.unscored,
+        }
+    )
+    return scores
+
+
+@dg.asset(**table_asset("visual_evidence"), **placed, deps=CORPUS_TABLES)
+def visual_evidence(
+    context: dg.AssetExecutionContext,
+    collections: Collections,
+    tables: Tables,
+    candidate_pairs: pl.LazyFrame,
+    pair_scores: pl.LazyFrame,
+    verdicts: pl.LazyFrame,
+) -> pl.DataFrame:
+    """Rank the pairs, give each a confidence and a reason, and decide which become edges."""
+    collection = collections.get(context.partition_key)
+    evidence = judge(
+        collection,
+        load_corpus(tables, collection.name),
+        candidate_pairs.collect(),
+        pair_scores.collect(),
+        verdicts.collect(),
+    )
+    kept = evidence.filter("kept").group_by("type", "text_kind").len().sort("type", "text_kind")
+    context.add_output_metadata({f"kept/{type_}/{kind}": count for type_, kind, count in kept.iter_rows()})
+    return evidence
+
+
+def _scorer(scores: pl.DataFrame) -> str:
+    return ", ".join(scores["scorer"].unique().sort()) or "none"

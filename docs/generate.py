@@ -1,0 +1,96 @@
+"""Write the reference pages that follow from code: tables, configuration, graph model. Run after changing either."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from kg_pipeline.config import Collection, Settings
+from kg_pipeline.tables import PAIR_FEATURES, TABLES
+
+HERE = Path(__file__).parent
+
+
+def tables_page() -> Iterator[str]:
+    """Every table with a line per column."""
+    yield "# Tables\n"
+    yield "One Parquet file per table and collection at `HOME/tables/<table>/<collection>.parquet`, sorted by key."
+    yield "The same input gives the same bytes. `kg-pipeline tables NAME --collection C --format json` prints one.\n"
+    for table in TABLES.values():
+        yield f"## {table.name}\n"
+        keys = ", ".join(f"`{name}`" for name in table.key)
+        yield f"{table.doc} {'Key' if table.unique else 'Sorted by'}: {keys}.\n"
+        yield "| column | type | what it holds |\n|---|---|---|"
+        for column in table.columns:
+            dtype = "Struct of features" if column.name == "features" else str(column.dtype)
+            yield f"| `{column.name}` | {dtype} | {_cell(column.doc)} |"
+        yield ""
+    yield "## Features of a candidate pair\n"
+    yield "| feature | meaning |\n|---|---|"
+    yield from (f"| `{name}` | {_cell(doc)} |" for name, doc in PAIR_FEATURES.items())
+
+
+def configuration_page() -> Iterator[str]:
+    """Every key of collections.yaml and every environment variable."""
+    yield "# Configuration\n"
+    yield "## collections.yaml\n"
+    yield "`collections:` maps a name (letters, digits, `.`, `_`, `-`) to a section with the keys below. Relative paths"
+    yield "are relative to the file. A mistake is reported with file, line, key and what is allowed. Patterns are those"
+    yield "of .gitignore.\n"
+    yield from _model_rows(Collection)
+    yield "\n## Environment\n"
+    yield "| variable | meaning | default |\n|---|---|---|"
+    for name, field in Settings.model_fields.items():
+        default = "" if name == "neo4j_password" else field.default
+        yield f"| `{field.validation_alias}` | {_cell(field.description or '')} | {_default(default)} |"
+
+
+def _model_rows(model: type[BaseModel]) -> Iterator[str]:
+    yield "| key | meaning | default |\n|---|---|---|"
+    nested: list[tuple[str, type[BaseModel]]] = []
+    for name, field in model.model_fields.items():
+        if model is Collection and name == "name":
+            continue
+        inner = _inner_model(field.annotation)
+        if inner:
+            many = "tuple" in str(field.annotation)
+            nested.append((name + ("[]" if many else ""), inner))
+            continue
+        default = "required" if field.is_required() else _default(field.get_default(call_default_factory=True))
+        yield f"| `{name}` | {_cell(field.description or '')} | {default} |"
+    for key, inner in nested:
+        yield f"\n### {key}\n\n{inner.__doc__}\n"
+        yield from _model_rows(inner)
+
+
+def _inner_model(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in getattr(annotation, "__args__", ()) if (found := _inner_model(part))), None)
+
+
+def _default(value: object) -> str:
+    if value is None or value in ("", (), {}):
+        return ""
+    if isinstance(value, tuple):
+        return ", ".join(f"`{item}`" for item in value)
+    return f"`{value}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+PAGES = {"tables.md": tables_page, "configuration.md": configuration_page}
+
+
+def pages() -> dict[Path, str]:
+    """What each page should be."""
+    return {HERE / name: "\n".join(make()) + "\n" for name, make in PAGES.items()}
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{path}\n")

@@ -1,0 +1,295 @@
+"""The command line `kg-pipeline`: reads options, calls the pipeline, prints. What it prints to people is made here."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import polars as pl
+import typer
+from pydantic import ValidationError
+from rich.markup import escape
+
+from kg_pipeline.config import Collection, ConfigError, Settings, load_collections
+from kg_pipeline.console import err, flat, out, print_findings, print_frame, print_summary, progress_bars
+from kg_pipeline.graph import GraphError, connect
+from kg_pipeline.images import ImageError, import_ocr
+from kg_pipeline.storage import StorageError, TableStore
+from kg_pipeline.tables import TABLES
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+ocr_app = typer.Typer(no_args_is_help=True, help="Text that was read in images.")
+app.add_typer(ocr_app, name="ocr")
+graph_app = typer.Typer(no_args_is_help=True, help="The graph server: NEO4J_URI, else the embedded one of HOME.")
+app.add_typer(graph_app, name="graph")
+
+EXAMPLES = (Path(__file__).parent / "examples", Path(__file__).parent.parent / "examples")
+
+
+class RerankerName(StrEnum):
+    """Rerankers by name."""
+
+    AUTO = "auto"
+    NONE = "none"
+    QWEN_VL = "qwen-vl"
+    REMOTE = "remote"
+
+
+class Format(StrEnum):
+    """Output formats of `tables`."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+Home = Annotated[
+    Path | None,
+    typer.Option(help="Folder for tables, caches, reports and the embedded graph.", envvar="KG_PIPELINE_HOME"),
+]
+
+
+def fail(message: str, code: int = 1) -> typer.Exit:
+    """Print an error; `raise` what is returned."""
+    err.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
+    return typer.Exit(code)
+
+
+@app.command()
+def demo(home: Home = None) -> None:
+    """Run the whole pipeline on the example knowledge base and say where to look."""
+    config = next((folder / "collections.yaml" for folder in EXAMPLES if folder.exists()), None)
+    if config is None:
+        raise fail(f"the examples are in neither {EXAMPLES[0]} nor {EXAMPLES[1]}; run this from a checkout")
+    out.print("The example: a server room and an assembly line, in Chinese and English.\n")
+    _run_collections(_home(home), config, None, {}, with_graph=True)
+
+
+@app.command()
+def run(
+    documents: Annotated[Path | None, typer.Option(help="Folder of documents.")] = None,
+    images: Annotated[list[Path] | None, typer.Option(help="Folder or archive of images; repeatable.")] = None,
+    collection: Annotated[str | None, typer.Option(help="Name; the documents folder's by default.")] = None,
+    site_root: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PREFIX=DIR", help="Folder that a site-absolute prefix stands for; repeatable."),
+    ] = None,
+    reranker: Annotated[RerankerName | None, typer.Option(help="Who scores the pairs.")] = None,
+    checkpoint: Annotated[str | None, typer.Option(help="Folder of the reranker's weights.")] = None,
+    hide_references: Annotated[
+        Path | None, typer.Option(help="CSV (document,image) of references to leave out; implies --no-graph.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="A collections.yaml.")] = None,
+    no_graph: Annotated[bool, typer.Option("--no-graph", help="Tables and gallery only.")] = False,
+    no_ocr: Annotated[bool, typer.Option("--no-ocr", help="Do not read the text in images.")] = False,
+    home: Home = None,
+) -> None:
+    """Run one collection, or all of a configuration, from files to graph and orphan report."""
+    root = _home(home)
+    scoring: dict[str, Any] = {}
+    if reranker:
+        scoring["reranker"] = reranker.value
+    if checkpoint:
+        scoring["checkpoint"] = checkpoint
+    if no_ocr:
+        scoring["ocr"] = False
+    changes: dict[str, Any] = {"scoring": scoring}
+    if hide_references:
+        changes["hide_references"] = hide_references.absolute()
+    if documents:
+        if config:
+            raise fail("give either --documents or --config, not both", 2)
+        config = _register(root, documents, images or [], collection, site_root or [])
+        collection = config.stem
+    elif images or site_root:
+        raise fail("--images and --site-root go with --documents; in a configuration they stand in the file", 2)
+    _run_collections(root, config, collection, changes, with_graph=not (no_graph or hide_references))
+
+
+@app.command()
+def tables(
+    name: Annotated[str, typer.Argument(help=f"One of: {', '.join(TABLES)}.")],
+    collection: Annotated[str, typer.Option(help="The collection.")],
+    home: Home = None,
+    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.TABLE,  # noqa: A002
+) -> None:
+    """Print a table of the last run."""
+    try:
+        frame = TableStore(_home(home)).scan(name, collection).collect()
+    except StorageError as error:
+        raise fail(str(error)) from error
+    _print_frame(frame, format)
+
+
+@ocr_app.command("import")
+def ocr_import(
+    file: Annotated[Path, typer.Argument(help="CSV with sha256, line, text, confidence and the box of each line.")],
+    home: Home = None,
+) -> None:
+    """Take over text that was read in images before, so that it is not read again."""
+    try:
+        count = import_ocr(file, _home(home) / "cache" / "ocr")
+    except ImageError as error:
+        raise fail(str(error)) from error
+    out.print(f"{count} images added to the cache")
+
+
+@graph_app.command("query")
+def graph_query(
+    cypher: Annotated[str, typer.Argument(help="A reading Cypher statement.")],
+    home: Home = None,
+    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.TABLE,  # noqa: A002
+) -> None:
+    """Ask the graph, also the embedded one, which is started for it."""
+    with connect(Settings(), _home(home)) as connection:
+        records = connection.read(cypher)
+    _print_frame(pl.DataFrame(records, infer_schema_length=None), format)
+
+
+@app.command()
+def dev(
+    home: Home = None,
+    port: Annotated[int, typer.Option(help="Port of the Dagster UI on 127.0.0.1.")] = 3000,
+) -> None:
+    """Start Dagster's web UI and daemon on HOME, with the embedded graph unless NEO4J_URI is set."""
+    from kg_pipeline.orchestration.instance import dagster_home, open_instance
+    from kg_pipeline.orchestration.partitions import sync_partitions
+    from resources.collections import Collections
+
+    root = _home(home)
+    environment = {**os.environ, "KG_PIPELINE_HOME": str(root), "DAGSTER_HOME": str(dagster_home(root))}
+    try:
+        with open_instance(root) as instance:
+            sync_partitions(instance, Collections(home=str(root)).all())
+        with connect(Settings(), root) as connection:
+            out.print(f"graph: {connection.address}\nui:    http://127.0.0.1:{port}\nhome:  {root}")
+            command = [sys.executable, "-m", "dagster", "dev", "-m", "kg_pipeline.definitions"]
+            process = subprocess.Popen([*command, "-h", "127.0.0.1", "-p", str(port)], env=environment)
+            try:
+                code = process.wait()
+            except KeyboardInterrupt:
+                code = process.wait()
+    except (ConfigError, GraphError) as error:
+        raise fail(str(error)) from error
+    raise typer.Exit(code)
+
+
+@app.command()
+def doctor(
+    home: Home = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Folder of the reranker's weights.")] = None,
+) -> None:
+    """Look at everything a run needs: Python, libraries, GPU, checkpoint, graph server, disk; with remedies."""
+    from kg_pipeline.doctor import examine
+
+    findings = examine(Settings(), _home(home), checkpoint)
+    print_findings(findings)
+    if any(finding.level == "problem" for finding in findings):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point; errors of configuration and storage are one line, not a traceback."""
+    try:
+        app()
+    except (ConfigError, StorageError, GraphError) as error:
+        raise SystemExit(fail(str(error)).exit_code) from error
+
+
+def _print_frame(frame: pl.DataFrame, form: Format) -> None:
+    if form is Format.JSON:
+        sys.stdout.write((frame.write_json() if len(frame) else "[]") + "\n")
+    elif form is Format.PARQUET:
+        frame.write_parquet(sys.stdout.buffer)
+    elif form is Format.CSV:
+        sys.stdout.write(flat(frame).write_csv())
+    else:
+        print_frame(frame)
+
+
+def _home(home: Path | None) -> Path:
+    return home.expanduser().absolute() if home else Settings().home
+
+
+def _register(root: Path, documents: Path, images: list[Path], name: str | None, site_roots: list[str]) -> Path:
+    """Write the collection that the options describe under HOME/collections, for the UI and later commands."""
+    from resources.collections import Collections
+
+    pairs = [item.partition("=") for item in site_roots]
+    if bad := [item for item, pair in zip(site_roots, pairs, strict=True) if not pair[1]]:
+        raise fail(f"--site-root {bad[0]!r}: expected PREFIX=DIR, for example /docs/=.", 2)
+    section = {
+        "name": name or re.sub(r"[^A-Za-z0-9_-]+", "-", documents.absolute().name).strip("-") or "documents",
+        "documents": [{"root": documents, "site_roots": {prefix: folder for prefix, _, folder in pairs}}],
+        "images": [{"folder" if not path.is_file() else "archive": path} for path in images],
+    }
+    try:
+        collection = Collection.model_validate(section)
+    except ValidationError as error:
+        problems = "; ".join(problem["msg"].removeprefix("Value error, ") for problem in error.errors())
+        raise fail(f"these options do not make a collection: {problems}", 2) from error
+    return Collections(home=str(root)).register(collection)
+
+
+def _run_collections(
+    root: Path, config: Path | None, only: str | None, changes: dict[str, Any], *, with_graph: bool
+) -> None:
+    """Run the named collection, or every one of the configuration, and print what each run found."""
+    from kg_pipeline.definitions import build_defs
+    from kg_pipeline.orchestration.run import run_collection
+    from resources.collections import Collections
+    from resources.graph import Graph
+    from resources.tables import Tables
+
+    places = {"home": str(root), "config": str(config.absolute()) if config else None}
+    resource = Collections(**places)
+    try:
+        configured = resource.all()
+        names = [resource.get(only).name] if only else sorted(load_collections(config) if config else configured)
+    except ConfigError as error:
+        raise fail(str(error), 2) from error
+    if not names:
+        raise fail(f"no collection: give --documents DIR or --config FILE, or write {root / 'collections.yaml'}", 2)
+    succeeded = True
+    with _embedded_graph(root) if with_graph else nullcontext():
+        for name in names:
+            collection = _changed(configured[name], changes)
+            if config:
+                resource.register(configured[name])
+            definitions = build_defs(
+                resource_overrides={
+                    "tables": Tables(home=str(root)),
+                    "collections": Collections(**places, override=collection.model_dump_json()),
+                    "graph": Graph(home=str(root), enabled=with_graph),
+                }
+            )
+            with progress_bars():
+                summary = run_collection(definitions, root, collection, set(configured), with_graph=with_graph)
+            print_summary(summary)
+            succeeded = succeeded and summary.succeeded
+    if not succeeded:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _embedded_graph(root: Path) -> Iterator[None]:
+    """Keep the embedded server up for the whole command: it ends with its last user, and a start takes seconds."""
+    if Settings().neo4j_uri:
+        yield
+        return
+    with connect(Settings(), root):
+        yield
+
+
+def _changed(collection: Collection, changes: dict[str, Any]) -> Collection:
+    """The collection with what the command line says on top."""
+    scoring = collection.scoring.model_copy(update=changes.get("scoring", {}))
+    return collection.model_copy(
+        update={"scoring": scoring, "hide_references": changes.get("hide_references", collection.hide_references)}
+    )

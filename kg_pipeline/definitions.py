@@ -1,0 +1,40 @@
+"""Everything Dagster loads: assets, checks, jobs, schedules, sensors and resources, put together in one place."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from assets import candidates, graph, ingestion, reports, scoring
+from kg_pipeline.orchestration.checks import checks
+from kg_pipeline.orchestration.io_manager import TableIOManager
+from kg_pipeline.orchestration.jobs import whole_path, without_graph
+from kg_pipeline.orchestration.schedules import nightly
+from kg_pipeline.orchestration.sensors import new_collections
+from resources.collections import Collections
+from resources.graph import Graph
+from resources.reranker import RerankerResource
+from resources.tables import Tables
+
+
+def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """The definitions; `resource_overrides` replaces resources by key, as the command line and tests do."""
+    resources: dict[str, Any] = {
+        "tables": Tables(),
+        "collections": Collections(),
+        "reranker": RerankerResource(),
+        "graph": Graph(),
+        **(resource_overrides or {}),
+    }
+    resources["io_manager"] = TableIOManager(tables=resources["tables"])
+    return dg.Definitions(
+        assets=dg.load_assets_from_modules([ingestion, candidates, scoring, reports, graph]),
+        asset_checks=checks,
+        jobs=[whole_path, without_graph],
+        schedules=[nightly],
+        sensors=[new_collections],
+        resources=resources,
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,91 @@
+"""What a run needs and whether it is there: Python, libraries, GPU, checkpoint, graph server, disk; with remedies."""
+
+import importlib.util
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from kg_pipeline.config import Settings
+from kg_pipeline.graph import check_server
+
+LIBRARIES = ("dagster", "polars", "deltalake", "neo4j", "arcadedb-embedded", "rapidocr", "onnxruntime", "pillow")
+GPU_LIBRARIES = ("torch", "torchvision", "transformers", "accelerate", "qwen-vl-utils")
+FREE_BYTES = 2 << 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    level: Literal["ok", "note", "problem"]
+    what: str
+    found: str
+    remedy: str = ""
+
+
+def examine(settings: Settings, home: Path, checkpoint: Path | None) -> list[Finding]:
+    """Look at everything; nothing is changed, nothing is downloaded, no model is loaded."""
+    return [
+        _python(),
+        *_libraries(),
+        _gpu(),
+        *_checkpoint(checkpoint),
+        *_server(settings, home),
+        _disk(home),
+    ]
+
+
+def _python() -> Finding:
+    found = sys.version.split()[0]
+    if (3, 11) <= sys.version_info < (3, 14):
+        return Finding("ok", "Python", found)
+    return Finding("problem", "Python", found, "use Python 3.11, 3.12 or 3.13 (uv run --python 3.13 …)")
+
+
+def _libraries() -> Iterator[Finding]:
+    for name in LIBRARIES:
+        try:
+            yield Finding("ok", name, version(name))
+        except PackageNotFoundError:
+            yield Finding("problem", name, "not installed", "uv sync")
+
+
+def _gpu() -> Finding:
+    missing = [name for name in GPU_LIBRARIES if importlib.util.find_spec(name.replace("-", "_")) is None]
+    if missing:
+        return Finding("note", "GPU", f"{', '.join(missing)} not installed", "only for a reranker: uv sync --extra gpu")
+    import torch
+
+    if not torch.cuda.is_available():
+        return Finding("note", "GPU", "no CUDA device", "without one, the evidence model scores alone")
+    free, total = torch.cuda.mem_get_info()
+    return Finding("ok", "GPU", f"{torch.cuda.get_device_name()}, {free >> 30} of {total >> 30} GiB free")
+
+
+def _checkpoint(checkpoint: Path | None) -> Iterator[Finding]:
+    if checkpoint is None:
+        yield Finding("note", "checkpoint", "none given", "only for a reranker: --checkpoint DIR")
+    elif not (checkpoint / "config.json").is_file():
+        yield Finding("problem", "checkpoint", f"no config.json in {checkpoint}", "give the folder of the weights")
+    elif not list(checkpoint.glob("*.safetensors")):
+        yield Finding("problem", "checkpoint", f"no .safetensors in {checkpoint}", "download the weights completely")
+    else:
+        yield Finding("ok", "checkpoint", str(checkpoint))
+
+
+def _server(settings: Settings, home: Path) -> Iterator[Finding]:
+    for check in check_server(settings, home):
+        yield Finding("ok" if check.ok else "problem", check.what, check.found, check.remedy)
+
+
+def _disk(home: Path) -> Finding:
+    existing = next(folder for folder in (home, *home.parents) if folder.exists())
+    free = shutil.disk_usage(existing).free
+    found = f"{free / (1 << 30):.1f} GiB free at {existing}"
+    if free < FREE_BYTES:
+        return Finding("problem", "disk", found, "free at least 2 GiB, or choose another place with --home")
+    return Finding("ok", "disk", found)

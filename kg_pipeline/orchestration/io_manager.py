@@ -1,0 +1,59 @@
+"""Asset values as tables: an asset called like a table is stored in the table store, and read from it lazily."""
+
+import dagster as dg
+import polars as pl
+
+from kg_pipeline.tables import TABLES
+from resources.tables import Tables
+
+SAMPLE_ROWS = 5
+SAMPLE_WIDTH = 80
+
+
+class TableIOManager(dg.ConfigurableIOManager):
+    """Writes a frame as `HOME/tables/<asset>/<partition>.parquet`; inputs are LazyFrames of it.
+
+    Dagster's UPath-based managers hand over a dict or a frame depending on how many partitions there are, and
+    dagster-polars reads only with polars 1; a run here has one partition, so this stays small.
+    """
+
+    tables: dg.ResourceDependency[Tables]
+
+    def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame | pl.LazyFrame) -> None:
+        """Replace the table of this partition. Raises TableError when the frame does not fit its schema."""
+        table = context.asset_key.to_user_string()
+        rows = self.tables.store().write(table, context.partition_key, obj)
+        context.add_output_metadata(
+            {
+                "dagster/partition_row_count": len(rows),
+                "path": dg.MetadataValue.path(str(self.tables.store().path(table, context.partition_key))),
+                "sample": dg.MetadataValue.md(markdown_table(rows.head(SAMPLE_ROWS))),
+            }
+        )
+
+    def load_input(self, context: dg.InputContext) -> pl.LazyFrame:
+        """The table of this partition, lazily. Raises MissingTableError when it was never materialized."""
+        return self.tables.store().scan(context.asset_key.to_user_string(), context.partition_key)
+
+
+def column_schema(table: str) -> dg.TableSchema:
+    """The columns of a table as Dagster shows them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(column.name, type=str(column.dtype), description=column.doc)
+            for column in TABLES[table].columns
+        ]
+    )
+
+
+def markdown_table(rows: pl.DataFrame) -> str:
+    """A few rows as a Markdown table, long values cut."""
+    if rows.is_empty():
+        return "*no rows*"
+    lines = [rows.columns, ["---"] * rows.width, *([_cell(value) for value in row] for row in rows.iter_rows())]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    return text if len(text) <= SAMPLE_WIDTH else text[: SAMPLE_WIDTH - 1] + "…"

@@ -1,0 +1,143 @@
+"""One whole run of a collection in this process, through the same assets as in Dagster, and what it found."""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from kg_pipeline.config import Collection
+from kg_pipeline.orchestration.instance import open_instance
+from kg_pipeline.orchestration.partitions import sync_partitions
+from kg_pipeline.storage import TableStore
+from kg_pipeline.tables import TABLES
+
+# Dagster's own log lines would bury the progress bars; a failure is reported by us.
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Where a run stopped and why."""
+
+    step: str
+    message: str
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What one run of a collection did; `as_json` is the content of HOME/last_run.json."""
+
+    collection: str
+    run_id: str
+    seconds: float
+    home: Path
+    failures: tuple[Failure, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Rows by table."""
+    statuses: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Rows by status, of documents, image_files and references."""
+    orphans: Mapping[str, int] = field(default_factory=dict)
+    edges: Mapping[str, int] = field(default_factory=dict)
+    """Kept rows of visual_evidence by type and text kind."""
+    scoring: Mapping[str, Any] = field(default_factory=dict)
+    graph: Mapping[str, Any] | None = None
+    gallery: Path | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every step ended well."""
+        return not self.failures
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "collection": self.collection,
+            "status": "success" if self.succeeded else "failure",
+            "run_id": self.run_id,
+            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(self.seconds, 2),
+            "failures": [{"step": failure.step, "message": failure.message} for failure in self.failures],
+            "counts": dict(self.counts),
+            "statuses": {table: dict(by_status) for table, by_status in self.statuses.items()},
+            "orphans": dict(self.orphans),
+            "edges": dict(self.edges),
+            "scoring": dict(self.scoring),
+            "graph": dict(self.graph) if self.graph is not None else None,
+            "gallery": str(self.gallery) if self.gallery else None,
+        }
+
+
+def run_collection(
+    definitions: dg.Definitions, home: Path, collection: Collection, configured: set[str], *, with_graph: bool
+) -> RunSummary:
+    """Materialize every asset of a collection in this process and write HOME/last_run.json."""
+    started = time.monotonic()
+    job = definitions.resolve_job_def("whole_path" if with_graph else "without_graph")
+    with open_instance(home) as instance:
+        sync_partitions(instance, {*configured, collection.name})
+        result = job.execute_in_process(
+            instance=instance, partition_key=collection.name, run_config=QUIET, raise_on_error=False
+        )
+    summary = _summarize(result, home, collection.name, time.monotonic() - started)
+    _replace(home / "last_run.json", json.dumps(summary.as_json(), ensure_ascii=False, indent=2) + "\n")
+    return summary
+
+
+def _summarize(result: dg.ExecuteInProcessResult, home: Path, name: str, seconds: float) -> RunSummary:
+    metadata: dict[str, dict[str, Any]] = {
+        event.asset_key.to_user_string(): {key: value.value for key, value in event.materialization.metadata.items()}
+        for event in result.get_asset_materialization_events()
+        if event.asset_key
+    }
+    store = TableStore(home)
+    made = [table for table in TABLES if table in metadata]
+    gallery = metadata.get("orphan_images", {}).get("gallery")
+    return RunSummary(
+        collection=name,
+        run_id=result.run_id,
+        seconds=seconds,
+        home=home,
+        failures=tuple(_failures(result)),
+        counts={table: metadata[table]["dagster/partition_row_count"] for table in made},
+        statuses={table: _count(store, table, name, "status") for table in made if "status" in TABLES[table].schema},
+        orphans=_count(store, "orphan_images", name, "reason") if "orphan_images" in metadata else {},
+        edges=_prefixed(metadata.get("visual_evidence", {}), "kept/"),
+        scoring={
+            key: metadata["pair_scores"][key]
+            for key in ("scorer", "model_calls", "ledger_hits", "unscored")
+            if key in metadata.get("pair_scores", {})
+        },
+        graph=metadata.get("knowledge_graph"),
+        gallery=Path(gallery) if gallery else None,
+    )
+
+
+def _failures(result: dg.ExecuteInProcessResult) -> list[Failure]:
+    failures = []
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            failures.append(Failure(event.step_key or "", error.message.strip() if error else "unknown"))
+    return failures
+
+
+def _count(store: TableStore, table: str, collection: str, column: str) -> dict[str, int]:
+    return dict(store.scan(table, collection).group_by(column).len().sort(column).collect().iter_rows())
+
+
+def _prefixed(metadata: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {key.removeprefix(prefix): value for key, value in metadata.items() if key.startswith(prefix)}
+
+
+def _replace(path: Path, text: str) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
