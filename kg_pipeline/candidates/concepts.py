@@ -28,7 +28,7 @@ def propose_concepts(corpus: Corpus, chunk_pairs: pl.DataFrame, limit: int) -> p
         .with_columns(strategy=pl.lit(IN_PASSAGE))
     )
     named = (
-        named_in_images(corpus)
+        named_in_images(corpus, corpus.images["image_id"])
         .group_by("image_id", "concept_id")
         .agg(pl.col("in_name").max())
         .select("image_id", "concept_id", nth=pl.when("in_name").then(1).otherwise(2), strategy=pl.lit(IN_IMAGE))
@@ -46,9 +46,10 @@ def propose_concepts(corpus: Corpus, chunk_pairs: pl.DataFrame, limit: int) -> p
     )
 
 
-def named_in_images(corpus: Corpus) -> pl.DataFrame:
+def named_in_images(corpus: Corpus, image_ids: pl.Series) -> pl.DataFrame:
     """image_id, concept_id, in_name: concepts named in a picture's file name or folder, or in the text read in it."""
-    pictures = corpus.fields.images
+    fields = corpus.fields
+    pictures = [fields.images[fields.image_row[image]] for image in image_ids.unique().sort()]
     found = [
         find_mentions(corpus.concepts, pl.DataFrame({"image_id": ids, "text": texts}, schema=_TEXTS), "image_id")
         .select("image_id", "concept_id", in_name=pl.lit(in_name))

@@ -60,7 +60,7 @@ class Fields:
         images: pl.DataFrame,
         image_texts: pl.DataFrame,
     ) -> None:
-        chunks = chunks.sort("document_id", "index")
+        chunks = chunks.join(documents, on="document_id", how="semi").sort("document_id", "index")
         documents = documents.join(chunks, on="document_id", how="semi").sort("document_id")
         self.images = read_image_words(image_files, images, image_texts)
         self.chunk_ids: list[str] = chunks["chunk_id"].to_list()

@@ -2,9 +2,10 @@
 
 import csv
 import io
+import re
 import unicodedata
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import polars as pl
 
@@ -39,6 +40,11 @@ GENERIC_HEADINGS = _phrases(
 )
 
 
+# "2.1 Wiring", "3) Wiring", "三、接线", but not "12 V supply".
+_NUMBERING = re.compile(r"^\s*(?:\d+(?:(?:\.\d+)+[.)]?|[.)])\s+|[\d一二三四五六七八九十]+、\s*)")
+_MARKS = re.compile(r"\*\*|`")
+
+
 class ConceptError(Exception):
     """A glossary cannot be read; the message names file and line."""
 
@@ -58,8 +64,7 @@ def read_concepts(collection: Collection, documents: pl.DataFrame, chunks: pl.Da
     """
     rows: dict[str, dict[str, object]] = {}
     if collection.concepts.glossary:
-        for row in read_glossary(collection.concepts.glossary):
-            rows.setdefault(str(row["concept_id"]), row)
+        rows = {str(row["concept_id"]): row for row in read_glossary(collection.concepts.glossary)}
     known = documents.filter(pl.col("status").is_in(["ok", "stale"])).select("document_id")
     for name in _headings(chunks.join(known, on="document_id", how="semi"), collection.concepts.heading_levels):
         rows.setdefault(concept_id(name), _row(name, [], None, "heading"))
@@ -88,7 +93,10 @@ def concept_texts(concepts: pl.DataFrame) -> pl.DataFrame:
 
 
 def read_glossary(path: Path) -> list[dict[str, object]]:
-    """Rows of table concepts from a CSV with the columns name, aliases, description. Raises ConceptError."""
+    """Rows of table concepts from a CSV with the columns name, aliases, description. Raises ConceptError.
+
+    Entries of the same name are one concept with the aliases of all and the first description.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -97,7 +105,7 @@ def read_glossary(path: Path) -> list[dict[str, object]]:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
         raise ConceptError(f"glossary {path}, line {line}: not UTF-8 ({error.reason}); save it as UTF-8") from error
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    rows = []
+    rows: dict[str, dict[str, object]] = {}
     try:
         columns = {(column or "").strip().lower(): column for column in reader.fieldnames or []}
         if "name" not in columns:
@@ -112,10 +120,15 @@ def read_glossary(path: Path) -> list[dict[str, object]]:
             if not cells["name"]:
                 raise ConceptError(f"{where}: the name is empty; every concept needs one")
             aliases = [alias.strip() for alias in cells["aliases"].split(ALIAS_SEPARATOR) if alias.strip()]
-            rows.append(_row(cells["name"], aliases, cells["description"] or None, "glossary"))
+            known = rows.get(concept_id(cells["name"]))
+            if known:
+                aliases = [*cast(list[str], known["aliases"]), *aliases]
+            description = (known or {}).get("description") or cells["description"] or None
+            name = known["name"] if known else cells["name"]
+            rows[concept_id(cells["name"])] = _row(str(name), aliases, description, "glossary")
     except csv.Error as error:
         raise ConceptError(f"glossary {path}, line {reader.reader.line_num}: not valid CSV: {error}") from error
-    return rows
+    return list(rows.values())
 
 
 def _headings(chunks: pl.DataFrame, levels: tuple[int, ...]) -> list[str]:
@@ -123,13 +136,18 @@ def _headings(chunks: pl.DataFrame, levels: tuple[int, ...]) -> list[str]:
     found: dict[str, str] = {}
     for path in chunks.sort("document_id", "index")["heading_path"].to_list():
         for level in levels:
-            name = " ".join((path or [])[level - 1].split()) if len(path or []) >= level else ""
+            name = _plain(path[level - 1]) if len(path or []) >= level else ""
             if name and len(name) <= MAX_HEADING_CHARACTERS and _folded(name) not in GENERIC_HEADINGS:
                 found.setdefault(concept_id(name), name)
     return [found[key] for key in sorted(found)]
 
 
-def _row(name: str, aliases: list[str], description: str | None, source: str) -> dict[str, object]:
+def _plain(heading: str) -> str:
+    """Without its number and the marks of bold and code: `2.1 The **CAN** bus` is `The CAN bus`."""
+    return " ".join(_NUMBERING.sub("", _MARKS.sub("", heading)).split())
+
+
+def _row(name: str, aliases: list[str], description: object, source: str) -> dict[str, object]:
     return {
         "concept_id": concept_id(name),
         "name": name,

@@ -37,6 +37,8 @@ def _passage_features(corpus: Corpus, pairs: pl.DataFrame) -> pl.DataFrame:
     for block in track(fields.blocks(), "compute features"):
         # Pairs are sorted by image_id, as pictures are: those of a block stand together.
         mine = slice(*np.searchsorted(image_rows, [block.start, block.stop]).tolist())
+        if mine.start == mine.stop:
+            continue
         inside = image_rows[mine] - block.start, chunk_rows[mine]
         for name, cells in _cells(corpus, block, *inside):
             values[name][mine] = cells
@@ -84,7 +86,7 @@ def _concept_features(corpus: Corpus, pairs: pl.DataFrame, chunks: pl.DataFrame)
         .agg(concept_passage=pl.col("probability").max())
     )
     named = (
-        named_in_images(corpus)
+        named_in_images(corpus, pairs["image_id"])
         .group_by("image_id", text_id="concept_id")
         .agg(
             concept_in_name=pl.col("in_name").any().cast(pl.Float64),

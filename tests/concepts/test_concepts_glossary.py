@@ -70,6 +70,17 @@ def test_headings_of_the_wanted_levels_are_concepts_but_generic_ones_are_not(mak
     assert read_concepts(collection, *tables(chunks)).concepts["name"].to_list() == ["Brushless Motors"]
 
 
+def test_numbers_and_marks_are_no_part_of_a_heading(make_collection):
+    chunks = [(["1. Overview", "2.1 The **CAN** bus"], "a"), (["3、概述"], "b"), (["12 V supply"], "c")]
+    collection = make_collection(concepts={"heading_levels": [1, 2]})
+    assert sorted(read_concepts(collection, *tables(chunks)).concepts["name"]) == ["12 V supply", "The CAN bus"]
+
+
+def test_entries_of_the_same_name_are_one_concept(make_collection, tmp_path):
+    concepts = read(make_collection, tmp_path, "name,aliases,description\nCAN bus,a,\ncan bus,a|b,wires\n").concepts
+    assert concepts.select("name", "aliases", "description").rows() == [("CAN bus", ["a", "b"], "wires")]
+
+
 def test_the_glossary_wins_over_a_heading_of_the_same_name(make_collection, tmp_path):
     path = tmp_path / "glossary.csv"
     path.write_text("name,description\nmotor,turns\n")

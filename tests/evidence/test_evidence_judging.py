@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_corpus import chunk_of, image_id, small_corpus
 
+from kg_pipeline.concepts import concept_text
+from kg_pipeline.concepts.reading import concept_id
 from kg_pipeline.evidence import EVIDENCE_SCORER, judge, score_pairs, select_candidates
 from kg_pipeline.evidence.model import log_odds
 from kg_pipeline.evidence.ranking import with_ranks
@@ -141,6 +143,19 @@ def test_a_rejected_pair_is_never_kept_and_its_document_falls_back(make_collecti
     assert found["reason"].endswith("not kept: rejected by a person")
     document = evidence.filter(image_id=found["image_id"], text_id=found["document_id"])
     assert document["best_chunk_id"].item() == chunk_of("guide/radio.md", 0, DOCUMENTS)
+
+
+def test_an_accepted_concept_is_kept_too(make_collection):
+    corpus = small_corpus(DOCUMENTS, IMAGES, glossary={**GLOSSARY, "antenna": []})
+    antenna = concept_id("antenna")
+    accepted = {
+        **verdict("x/nothing.png", "guide/motor.md", 0, "accepted"),
+        "text_kind": "concept",
+        "document_id": antenna,
+        "text_sha256": sha256_text(concept_text("antenna", [], None)),
+    }
+    found = judged(make_collection(), corpus, [accepted]).filter(text_id=antenna)
+    assert found.select("type", "image_id", "kept").rows() == [("ILLUSTRATES", image_id("x/nothing.png"), True)]
 
 
 def test_a_verdict_on_a_text_that_changed_is_void(make_collection):
