@@ -75,7 +75,7 @@ def claim(connection: Connection, collection: str, expected: Head, now: datetime
     generation = max(expected.generation, expected.claimed) + 1
     taken = Claim(connection, collection, generation, secrets.token_hex(8), now, kept)
 
-    def work(transaction: neo4j.ManagedTransaction) -> None:
+    def work(transaction: neo4j.Transaction) -> None:
         transaction.run(statements.CREATE_COLLECTION, taken.parameters).consume()
         transaction.run(statements.FENCE, taken.parameters).consume()
         records = transaction.run(statements.HEAD, taken.parameters).data()
@@ -220,7 +220,7 @@ def _send(claim: Claim, texts: list[str], batch: pl.DataFrame, ends: Ends | None
             for row in rows:
                 row[side] = foreign_keys(row[side])
 
-    def work(transaction: neo4j.ManagedTransaction) -> int:
+    def work(transaction: neo4j.Transaction) -> int:
         written = 0
         for text in texts:
             record = transaction.run(text, {**claim.parameters, "rows": rows}).single()
@@ -239,8 +239,8 @@ def _send(claim: Claim, texts: list[str], batch: pl.DataFrame, ends: Ends | None
     return _send(claim, texts, batch.slice(0, half), ends) + _send(claim, texts, batch.slice(half), ends)
 
 
-def _transact(claim: Claim, work: Callable[[neo4j.ManagedTransaction], Result]) -> Result:
-    def fenced(transaction: neo4j.ManagedTransaction) -> Result:
+def _transact(claim: Claim, work: Callable[[neo4j.Transaction], Result]) -> Result:
+    def fenced(transaction: neo4j.Transaction) -> Result:
         record = transaction.run(statements.FENCE, claim.parameters).single()
         if record is None or record["claimed_by"] != claim.token:
             raise SupersededError(

@@ -1,9 +1,11 @@
 """A connection to the graph: the server NEO4J_URI names, else the embedded one; driver errors in plain words."""
 
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -61,6 +63,8 @@ class Connection:
     address: str
     identity: str
     """Names the server and database across runs, also when the port changes."""
+    retry_seconds: float
+    """How long a transaction is tried again when the server is away or others are in the way."""
 
     def read(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
         """All records of a reading statement. Raises GraphError."""
@@ -71,28 +75,28 @@ class Connection:
         with explained(self.address), self._session() as session:
             return session.execute_read(work)
 
-    def write(self, work: Callable[[neo4j.ManagedTransaction], Result]) -> Result:
-        """Run `work`, which must be idempotent, in one transaction. Raises GraphError, BatchTooLargeError."""
+    def write(self, work: Callable[[neo4j.Transaction], Result]) -> Result:
+        """Run `work`, which must be idempotent, in one transaction. Raises GraphError, BatchTooLargeError.
 
-        def guarded(transaction: neo4j.ManagedTransaction) -> Result:
-            try:
-                return work(transaction)
-            except bolt.Neo4jError as error:
-                # The driver would resend a batch that is too large for 30 s.
-                if error.code == TOO_LARGE:
-                    raise BatchTooLargeError(TOO_LARGE) from error
-                raise
-
-        with explained(self.address), self._session() as session:
-            for attempt in range(1, ATTEMPTS + 1):
+        Not the driver's execute_write: it resends for 30 s what the server has no memory for, and gives up where
+        another attempt would do.
+        """
+        deadline = time.monotonic() + self.retry_seconds
+        with explained(self.address):
+            for attempt in count(1):
                 try:
-                    return session.execute_write(guarded)
-                except (bolt.Neo4jError, bolt.IncompleteCommit) as error:
-                    outcome_unknown = isinstance(error, bolt.IncompleteCommit)
-                    if attempt == ATTEMPTS or not (outcome_unknown or getattr(error, "code", "") in RETRIED_CODES):
+                    with self._session() as session, session.begin_transaction() as transaction:
+                        result = work(transaction)
+                        transaction.commit()
+                    return result
+                except (bolt.Neo4jError, bolt.DriverError) as error:
+                    if getattr(error, "code", None) == TOO_LARGE:
+                        raise BatchTooLargeError(TOO_LARGE) from error
+                    if not _worth_another_attempt(error, attempt) or time.monotonic() > deadline:
                         raise
-                    time.sleep(0.05 * 2**attempt)
-            raise AssertionError("unreachable")
+                # Spread, so that two runs that got in each other's way do not meet again.
+                time.sleep(min(0.05 * 2**attempt, 4.0) * random.uniform(0.5, 1.0))
+        raise AssertionError("unreachable")
 
     def _session(self) -> neo4j.Session:
         # Sessions of one connection read what the ones before have written, also from another member of a cluster.
@@ -155,7 +159,7 @@ def _opened(
     address = checked_address(uri)
     with neo4j.GraphDatabase.driver(address, auth=auth, **driver_settings) as driver:
         name = identity or f"{address}/{database or ''}"
-        connection = Connection(driver, database, address, name)
+        connection = Connection(driver, database, address, name, driver_settings["max_transaction_retry_time"])
         with explained(address):
             driver.verify_connectivity()
         connection.read("RETURN 1 AS one")
@@ -191,6 +195,13 @@ def explained(address: str) -> Iterator[None]:
         raise GraphError(_explain_server_error(address, error)) from error
     except bolt.DriverError as error:
         raise GraphError(f"the connection to {address} failed: {_first_line(error)}") from error
+
+
+def _worth_another_attempt(error: bolt.Neo4jError | bolt.DriverError, attempt: int) -> bool:
+    """Idempotent statements may also be sent again when nobody knows whether the commit succeeded."""
+    if isinstance(error, bolt.IncompleteCommit) or getattr(error, "code", None) in RETRIED_CODES:
+        return attempt < ATTEMPTS
+    return error.is_retryable()
 
 
 def _too_few_rights(address: str, error: bolt.Neo4jError) -> GraphError:
