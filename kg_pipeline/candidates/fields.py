@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-from kg_pipeline.candidates.folders import FolderFit, document_stem
+from kg_pipeline.candidates.folders import FolderFit, document_stem, translation_key
 from kg_pipeline.candidates.image_words import ImageWords, read_image_words
 from kg_pipeline.candidates.sparse import (
     Bm25,
@@ -82,6 +82,8 @@ class Fields:
         self._name = Rows.of([self.vocabulary.number(image.name_tokens(self.vocabulary)) for image in self.images])
         self._folder = Rows.of([self.vocabulary.number(image.folder_tokens(self.vocabulary)) for image in self.images])
         self._read = Rows.of([self.vocabulary.number(_tokens(image)) for image in self.images])
+        self.document_work = np.unique([translation_key(path) for path in paths], return_inverse=True)[1].reshape(-1)
+        """For each document the work it is a translation of."""
         self._folders = FolderFit(self.images, paths, titles, self.vocabulary)
         self._bags = _Bags(self)
 

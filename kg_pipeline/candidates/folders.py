@@ -1,5 +1,6 @@
 """How the folders of a picture fit the path and title of a document."""
 
+import re
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -8,9 +9,10 @@ from scipy import sparse
 
 from kg_pipeline.candidates.image_words import ImageWords
 from kg_pipeline.candidates.sparse import Matrix, Rows, Scores, binary, dense, idf, rarest_idf, relative
-from kg_pipeline.candidates.tokens import Vocabulary, folder_names, name_words, stem
+from kg_pipeline.candidates.tokens import LANGUAGE_FOLDERS, Vocabulary, folder_names, name_words, stem
 
 INDEX_STEMS = frozenset(["index", "readme", "_index", "home", "default", "main"])
+_LANGUAGE_SUFFIX = re.compile(r"[._-]([a-z]{2}(?:-[a-z]{2,4})?)$")
 # A folder of 200 images is a kind of image ("media"), not the images of one document.
 # What the best document needs for full marks; an IDF of 3 is a word of one title in twenty.
 ENOUGH_IDF, ENOUGH_OF_RAREST, ENOUGH_LIKENESS = 3.0, 0.8, 0.5
@@ -26,6 +28,15 @@ def document_stem(path: str) -> str:
 def is_index(path: str) -> bool:
     """Whether the document is the index page of its directory."""
     return PurePosixPath(path).stem.lower() in INDEX_STEMS
+
+
+def translation_key(path: str) -> str:
+    """The path without its language: the same for `doc/en/camera.md`, `doc/zh/camera.md` and `doc/camera.zh.md`."""
+    *folders, name = path.lower().split("/")
+    stem, dot, extension = name.rpartition(".")
+    cut = _LANGUAGE_SUFFIX.search(stem)
+    stem = stem[: cut.start()] if cut and cut.group(1) in LANGUAGE_FOLDERS else stem
+    return "/".join([*(folder for folder in folders if folder not in LANGUAGE_FOLDERS), f"{stem}{dot}{extension}"])
 
 
 class FolderFit:

@@ -14,7 +14,7 @@ from kg_pipeline.progress import track
 from kg_pipeline.tables import PAIR_FEATURES
 
 KEY = ["image_id", "text_kind", "text_id"]
-ALMOST_ALL = 1 - 1e-9  # a share that still has a logarithm of the rest
+ALMOST_NOTHING = 1e-9  # a share that still has a logarithm
 DIGITS = 6
 """Features are rounded, so that the last bits of a sum do not make tables differ."""
 
@@ -60,19 +60,29 @@ def _cells(
     passage_sum = sum(PASSAGE.weights[name] * scores for name, scores in of_passages.items())
     document_sum = sum(PASSAGE.weights[name] * scores for name, scores in of_documents.items())
     sums = np.asarray(passage_sum + np.asarray(document_sum)[:, fields.chunk_document], np.float64)
-    yield RIVALS, _rivals(sums)[images, chunks]
+    yield RIVALS, _rivals(sums, fields.chunk_document, fields.document_work)[images, chunks]
 
 
-def _rivals(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+def _rivals(
+    sums: NDArray[np.float64], chunk_document: NDArray[np.int64], document_work: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Log of the sum of exp(SHARPNESS * sum) over all other passages of the image and over "no passage at all".
 
-    Over all passages, not the proposed ones: else the candidate that a reference adds would change the scores.
+    Over all passages, not the proposed ones: else the candidate that a reference adds would change the scores. Those of
+    translations of the passage's document are no rivals: a picture that belongs to one belongs to the other.
     """
     strength = SHARPNESS * sums
     top = np.maximum(strength.max(axis=1, keepdims=True, initial=-np.inf), SHARPNESS * NO_PASSAGE)
-    total = np.exp(strength - top).sum(axis=1, keepdims=True) + np.exp(SHARPNESS * NO_PASSAGE - top)
-    share = np.exp(strength - top) / total
-    return np.asarray(top + np.log(total) + np.log1p(-np.minimum(share, ALMOST_ALL)), np.float64)
+    share = np.exp(strength - top)
+    total = share.sum(axis=1, keepdims=True) + np.exp(SHARPNESS * NO_PASSAGE - top)
+    share /= total
+    # Passages of a document stand together.
+    of_document = np.add.reduceat(share, np.flatnonzero(np.diff(chunk_document, prepend=-1)), axis=1)
+    of_work = np.zeros((len(sums), len(document_work)))
+    np.add.at(of_work.T, document_work, of_document.T)
+    translations = of_work[:, document_work] - of_document
+    rest = 1 - share - translations[:, chunk_document]
+    return np.asarray(top + np.log(total) + np.log(np.maximum(rest, ALMOST_NOTHING)), np.float64)
 
 
 def _concept_features(corpus: Corpus, pairs: pl.DataFrame, chunks: pl.DataFrame) -> pl.DataFrame:

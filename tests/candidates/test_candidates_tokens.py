@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kg_pipeline.candidates.folders import translation_key
 from kg_pipeline.candidates.image_words import natural_key
 from kg_pipeline.candidates.tokens import Vocabulary, folder_names, name_words, telling, tokens, words
 from kg_pipeline.candidates.verbatim import occurrences
@@ -49,6 +50,21 @@ def test_glued_names_are_split_at_words_of_the_corpus():
 )
 def test_numbers_of_machines_are_no_words(name, left):
     assert telling(name).strip() == left
+
+
+@pytest.mark.parametrize(
+    ("path", "other", "same"),
+    [
+        ("doc/en/camera.md", "doc/zh/camera.md", True),
+        ("camera.md", "camera.zh.md", True),
+        ("README.md", "README_zh-cn.md", True),
+        ("doc/en/camera.md", "doc/zh/screen.md", False),
+        ("a/camera.md", "b/camera.md", False),
+        ("plan_b.md", "plan_a.md", False),
+    ],
+)
+def test_translations_are_the_same_work(path, other, same):
+    assert (translation_key(path) == translation_key(other)) == same
 
 
 def test_generic_folders_and_languages_tell_nothing():

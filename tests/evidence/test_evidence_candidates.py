@@ -69,6 +69,22 @@ def test_a_picture_that_fits_belongs_and_one_that_fits_many_belongs_to_none(make
     assert top[image_id("x/motor.png")] < 3
 
 
+def test_the_translation_of_a_document_is_no_rival_of_it(make_collection):
+    text = "# Screen\nThe screen brightness is set here."
+    alone, twins, rivals = (
+        score_pairs(
+            select_candidates(make_collection(), small_corpus(documents, {"x/screen-brightness.png": []})).pairs
+        )
+        for documents in (
+            {**ENGLISH, "en/screen.md": [text]},
+            {**ENGLISH, "en/screen.md": [text], "zh/screen.md": [text]},
+            {**ENGLISH, "en/screen.md": [text], "en/display.md": [text]},
+        )
+    )
+    assert twins["score"].max() > 0.8 * alone["score"].max()
+    assert rivals["score"].max() < 0.8 * alone["score"].max()
+
+
 def test_adding_or_removing_its_own_reference_changes_nothing_for_an_image(make_collection):
     images = {
         "guide/radio.png": ["packets"],
