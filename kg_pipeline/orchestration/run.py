@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -119,14 +120,21 @@ def _summarize(result: dg.ExecuteInProcessResult, home: Path, name: str, seconds
 
 
 def _failures(result: dg.ExecuteInProcessResult) -> list[Failure]:
-    failures = []
-    for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            failures.append(Failure(event.step_key or "", error.message.strip() if error else "unknown"))
-    return failures
+    failed = [event for event in result.all_events if event.is_step_failure]
+    return [Failure(event.step_key or "", _message(event)) for event in failed]
+
+
+def _message(event: dg.DagsterEvent) -> str:
+    """What the domain said: the first error in the chain that is not Dagster's wrapping."""
+    failure = event.step_failure_data
+    if failure.user_failure_data and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    error = failure.error
+    while error is not None and error.cause is not None and (error.cls_name or "").startswith("Dagster"):
+        error = error.cause
+    if error is None:
+        return "no reason was recorded"
+    return re.sub(r"^kg_pipeline\.[\w.]+: ", "", error.message.strip())
 
 
 def _count(store: TableStore, table: str, collection: str, column: str) -> dict[str, int]:
