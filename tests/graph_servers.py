@@ -14,7 +14,7 @@ import neo4j
 import pytest
 
 from kg_pipeline.config import Settings
-from kg_pipeline.graph.connection import Connection, connect
+from kg_pipeline.graph.connection import BatchTooLargeError, Connection, connect
 from kg_pipeline.graph.embedded import attached
 
 VERSION = "5.26.28"
@@ -60,7 +60,11 @@ class GraphServer:
     def wipe(self) -> None:
         """Delete every node."""
         with self.connect() as connection:
-            connection.run("MATCH (n) DETACH DELETE n")
+            try:
+                connection.run("MATCH (n) DETACH DELETE n")
+            except BatchTooLargeError:
+                while connection.read("MATCH (n) RETURN count(n) AS n")[0]["n"]:
+                    connection.run("MATCH (n) WITH n LIMIT 4 DETACH DELETE n")
 
 
 def settings_for(uri: str | None, username: str = "neo4j", password: str = "", database: str | None = None) -> Settings:
