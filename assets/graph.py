@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 import dagster as dg
+from pydantic import Field
 
 from kg_pipeline.graph import RELATIONSHIPS, WANTED_TABLES, blocked_deletes, count_graph, sync, wanted_graph
 from kg_pipeline.orchestration.partitions import by_collection
@@ -10,6 +11,13 @@ from kg_pipeline.orchestration.progress import logged_progress
 from resources.collections import Collections
 from resources.graph import Graph
 from resources.tables import Tables
+
+
+class SyncConfig(dg.Config):
+    """What a person may allow for one run, in the launchpad or on the command line."""
+
+    allow_mass_delete: bool = Field(False, description="delete more than half of the collection when the plan says so")
+    full_refresh: bool = Field(False, description="read the graph back instead of believing the note of the last run")
 
 
 @dg.asset(
@@ -23,7 +31,7 @@ from resources.tables import Tables
     deps=list(WANTED_TABLES),
 )
 def knowledge_graph(
-    context: dg.AssetExecutionContext, collections: Collections, tables: Tables, graph: Graph
+    context: dg.AssetExecutionContext, config: SyncConfig, collections: Collections, tables: Tables, graph: Graph
 ) -> dg.MaterializeResult:
     """Plan what differs from what was last synced, and apply it."""
     collection, store = collections.get(context.partition_key), tables.store()
@@ -41,6 +49,8 @@ def knowledge_graph(
             wanted_graph(collection.name, frames),
             home=tables.root,
             deletes_blocked=blocked_deletes(frames["documents"], frames["image_files"]),
+            allow_mass_delete=config.allow_mass_delete,
+            full_refresh=config.full_refresh,
         )
         counts = count_graph(connection, collection.name)
     relationships = sum(count for name, count in counts.items() if name in RELATIONSHIPS)

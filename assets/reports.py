@@ -6,11 +6,19 @@ import polars as pl
 from kg_pipeline.images import thumbnail
 from kg_pipeline.orchestration.partitions import by_collection
 from kg_pipeline.orchestration.table_assets import table_asset
-from kg_pipeline.reports import TABLES_SHOWN, find_orphans, write_gallery
+from kg_pipeline.reports import (
+    TABLES_SHOWN,
+    find_orphans,
+    is_scored_without_pixels,
+    pictures_without_text,
+    write_gallery,
+)
 from resources.collections import Collections
 from resources.tables import Tables
 
 THUMBNAIL_SIDE = 160
+NAMED = 10
+"""Pictures that metadata names; the gallery names all."""
 
 
 @dg.asset(
@@ -37,4 +45,7 @@ def orphan_images(context: dg.AssetExecutionContext, collections: Collections, t
         {"gallery": dg.MetadataValue.path(str(gallery))}
         | {f"reason/{reason}": count for reason, count in reasons.iter_rows()}
     )
+    if is_scored_without_pixels(frames["visual_evidence"]):
+        mute = pictures_without_text(frames["images"], frames["image_texts"])
+        context.add_output_metadata({"not_judged": len(mute), "not_judged_sample": mute[:NAMED]})
     return orphans

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,8 +17,8 @@ from pydantic import ValidationError
 from rich.markup import escape
 
 from kg_pipeline.config import Collection, ConfigError, Settings, load_collections
-from kg_pipeline.console import err, flat, out, print_findings, print_frame, print_summary, progress_bars
-from kg_pipeline.graph import GraphError, connect
+from kg_pipeline.console import err, flat, out, print_findings, print_frame, print_plan, print_summary, progress_bars
+from kg_pipeline.graph import WANTED_TABLES, GraphError, connect, difference, wanted_graph
 from kg_pipeline.images import ImageError, import_ocr
 from kg_pipeline.storage import StorageError, TableStore
 from kg_pipeline.tables import TABLES
@@ -88,6 +89,10 @@ def run(
     config: Annotated[Path | None, typer.Option(help="A collections.yaml.")] = None,
     no_graph: Annotated[bool, typer.Option("--no-graph", help="Tables and gallery only.")] = False,
     no_ocr: Annotated[bool, typer.Option("--no-ocr", help="Do not read the text in images.")] = False,
+    allow_mass_delete: Annotated[
+        bool,
+        typer.Option("--allow-mass-delete", help="Let this run delete more than half of the graph."),
+    ] = False,
     home: Home = None,
 ) -> None:
     """Run one collection, or all of a configuration, from files to graph and orphan report."""
@@ -109,6 +114,7 @@ def run(
         collection = config.stem
     elif images or site_root:
         raise fail("--images and --site-root go with --documents; in a configuration they stand in the file", 2)
+    changes["allow_mass_delete"] = allow_mass_delete
     _run_collections(root, config, collection, changes, with_graph=not (no_graph or hide_references))
 
 
@@ -152,6 +158,17 @@ def graph_query(
     _print_frame(pl.DataFrame(records, infer_schema_length=None), format)
 
 
+@graph_app.command("diff")
+def graph_diff(collection: Annotated[str, typer.Option(help="The collection.")], home: Home = None) -> None:
+    """Say what the next sync of the tables would write and delete; nothing is written."""
+    root = _home(home)
+    store = TableStore(root)
+    frames = {name: store.scan(name, collection).collect() for name in WANTED_TABLES}
+    with connect(Settings(), root) as connection:
+        found = difference(connection, collection, wanted_graph(collection, frames), home=root)
+    print_plan(found.plan)
+
+
 @app.command()
 def dev(
     home: Home = None,
@@ -164,16 +181,23 @@ def dev(
 
     root = _home(home)
     environment = {**os.environ, "KG_PIPELINE_HOME": str(root), "DAGSTER_HOME": str(dagster_home(root))}
+    # A shell that starts this in the background makes it ignore Ctrl-C, and so would all it starts.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         with open_instance(root) as instance:
             sync_partitions(instance, Collections(home=str(root)).all())
         with connect(Settings(), root) as connection:
             out.print(f"graph: {connection.address}\nui:    http://127.0.0.1:{port}\nhome:  {root}")
             command = [sys.executable, "-m", "dagster", "dev", "-m", "kg_pipeline.definitions"]
-            process = subprocess.Popen([*command, "-h", "127.0.0.1", "-p", str(port)], env=environment)
+            # In a session of its own, so that Ctrl-C reaches it once, from here, and not a second time by the terminal.
+            process = subprocess.Popen(
+                [*command, "-h", "127.0.0.1", "-p", str(port)], env=environment, start_new_session=True
+            )
             try:
                 code = process.wait()
             except KeyboardInterrupt:
+                process.send_signal(signal.SIGINT)
                 code = process.wait()
     except (ConfigError, GraphError) as error:
         raise fail(str(error)) from error
@@ -200,6 +224,10 @@ def main() -> None:
         app()
     except (ConfigError, StorageError, GraphError) as error:
         raise SystemExit(fail(str(error)).exit_code) from error
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _print_frame(frame: pl.DataFrame, form: Format) -> None:
@@ -270,7 +298,14 @@ def _run_collections(
                 }
             )
             with progress_bars():
-                summary = run_collection(definitions, root, collection, set(configured), with_graph=with_graph)
+                summary = run_collection(
+                    definitions,
+                    root,
+                    collection,
+                    set(configured),
+                    with_graph=with_graph,
+                    allow_mass_delete=changes.get("allow_mass_delete", False),
+                )
             print_summary(summary)
             succeeded = succeeded and summary.succeeded
     if not succeeded:

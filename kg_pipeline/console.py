@@ -22,6 +22,7 @@ from kg_pipeline.progress import show_progress
 
 if TYPE_CHECKING:  # Dagster takes a second to import, which `tables` and `--help` need not wait for
     from kg_pipeline.doctor import Finding
+    from kg_pipeline.graph import Plan
     from kg_pipeline.orchestration.run import RunSummary
 
 PRINTED_ROWS = 50
@@ -95,6 +96,16 @@ def print_findings(findings: "Iterable[Finding]") -> None:
     out.print(table)
 
 
+def print_plan(plan: "Plan") -> None:
+    """How many rows of each label and type a sync would write and delete."""
+    upserts, deletes = plan.upserts.counts(), plan.deletes.counts()
+    table = Table("label or type", "write", "delete", show_edge=False)
+    for name in upserts:
+        if upserts[name] or deletes.get(name):
+            table.add_row(name, str(upserts[name]), str(deletes.get(name, 0)))
+    out.print(table if table.row_count else "nothing: the graph is as the tables say")
+
+
 def print_summary(summary: "RunSummary") -> None:
     """What a run read, what it could not read, what it found, and where to look."""
     heading = "[bold green]done[/]" if summary.succeeded else "[bold red]failed[/]"
@@ -105,6 +116,15 @@ def print_summary(summary: "RunSummary") -> None:
     out.print(table)
     for failure in summary.failures:
         out.print(f"[bold red]{failure.step}[/]: {escape(failure.message)}", highlight=False)
+    if summary.not_judged:
+        names = ", ".join(summary.not_judged_sample) + (
+            ", …" if summary.not_judged > len(summary.not_judged_sample) else ""
+        )
+        out.print(
+            f"\n{summary.not_judged} pictures cannot be judged by text (nothing to read in them, a name that says "
+            f"nothing): {escape(names)}. A reranker looks at the pixels and would score these.",
+            highlight=False,
+        )
     if summary.graph:
         out.print("\nThe best pictures, for a Cypher shell or `kg-pipeline graph query`:", style="dim")
         out.print(BEST_PICTURES.format(name=summary.collection), highlight=False, markup=False, soft_wrap=True)

@@ -77,5 +77,5 @@ def check_mass_delete(
         raise GraphError(
             f"this run would delete {', '.join(too_many)}: more than {max_share:.0%} of what the collection has in the "
             "graph, so nothing was written. Usually a folder was moved, emptied or not mounted. Look at the difference "
-            "(kg-pipeline diff); if it is meant, run again with --allow-mass-delete"
+            "(kg-pipeline graph diff); if it is meant, run again with --allow-mass-delete"
         )

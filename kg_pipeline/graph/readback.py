@@ -15,7 +15,7 @@ from kg_pipeline.graph.model import ENDS, NODES, RELATIONSHIPS, SYNCED_NODES, TI
 
 def count_graph(connection: Connection, collection: str) -> dict[str, int]:
     """Nodes per label and relationships per type that the collection has in the graph, read from it."""
-    return count(connection, collection, [*SYNCED_NODES, *RELATIONSHIPS])
+    return count(connection, collection, [*NODES, *RELATIONSHIPS])
 
 
 def read_graph(connection: Connection, collection: str, foreign_ends: Sequence[str]) -> Graph:

@@ -2,6 +2,5 @@
 
 import warnings
 
-# Two features of Dagster 1.13 that this project uses knowingly; any other beta or preview feature still warns.
-for feature in ("Parameter `backfill_policy`", "Specifying a partitions_def on an AssetCheckSpec"):
-    warnings.filterwarnings("ignore", message=feature)
+# Partitioned checks are a preview feature of Dagster 1.13 that this project uses knowingly.
+warnings.filterwarnings("ignore", message="Specifying a partitions_def on an AssetCheckSpec")

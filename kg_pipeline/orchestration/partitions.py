@@ -7,12 +7,9 @@ import dagster as dg
 
 collection_partitions = dg.DynamicPartitionsDefinition(name="collections")
 
-# One run per collection: several in one run would share one failure, and Dagster's single_run makes one run per
-# contiguous range of keys anyway, so a scattered backfill would be many.
-by_collection: dict[str, Any] = {
-    "partitions_def": collection_partitions,
-    "backfill_policy": dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
-}
+# No backfill policy: Dagster's default is one run per partition, with the key in the run's tags. Several collections in
+# one run would share one failure, and single_run makes one run per contiguous range of keys anyway.
+by_collection: dict[str, Any] = {"partitions_def": collection_partitions}
 
 
 def sync_partitions(instance: dg.DagsterInstance, names: Iterable[str]) -> None:

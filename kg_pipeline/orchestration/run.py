@@ -49,6 +49,9 @@ class RunSummary:
     scoring: Mapping[str, Any] = field(default_factory=dict)
     graph: Mapping[str, Any] | None = None
     gallery: Path | None = None
+    not_judged: int = 0
+    """Pictures that evidence from text cannot judge; 0 when a reranker looked at them."""
+    not_judged_sample: tuple[str, ...] = ()
 
     @property
     def succeeded(self) -> bool:
@@ -71,19 +74,30 @@ class RunSummary:
             "scoring": dict(self.scoring),
             "graph": dict(self.graph) if self.graph is not None else None,
             "gallery": str(self.gallery) if self.gallery else None,
+            "not_judged": self.not_judged,
         }
 
 
 def run_collection(
-    definitions: dg.Definitions, home: Path, collection: Collection, configured: set[str], *, with_graph: bool
+    definitions: dg.Definitions,
+    home: Path,
+    collection: Collection,
+    configured: set[str],
+    *,
+    with_graph: bool,
+    allow_mass_delete: bool = False,
 ) -> RunSummary:
     """Materialize every asset of a collection in this process and write HOME/last_run.json."""
     started = time.monotonic()
+    ops = {"knowledge_graph": {"config": {"allow_mass_delete": allow_mass_delete}}}
     job = definitions.resolve_job_def("whole_path" if with_graph else "without_graph")
     with open_instance(home) as instance:
         sync_partitions(instance, {*configured, collection.name})
         result = job.execute_in_process(
-            instance=instance, partition_key=collection.name, run_config=QUIET, raise_on_error=False
+            instance=instance,
+            partition_key=collection.name,
+            run_config={**QUIET, "ops": ops} if with_graph else QUIET,
+            raise_on_error=False,
         )
     summary = _summarize(result, home, collection.name, time.monotonic() - started)
     _replace(home / "last_run.json", json.dumps(summary.as_json(), ensure_ascii=False, indent=2) + "\n")
@@ -98,7 +112,7 @@ def _summarize(result: dg.ExecuteInProcessResult, home: Path, name: str, seconds
     }
     store = TableStore(home)
     made = [table for table in TABLES if table in metadata]
-    gallery = metadata.get("orphan_images", {}).get("gallery")
+    reports = metadata.get("orphan_images", {})
     return RunSummary(
         collection=name,
         run_id=result.run_id,
@@ -115,7 +129,9 @@ def _summarize(result: dg.ExecuteInProcessResult, home: Path, name: str, seconds
             if key in metadata.get("pair_scores", {})
         },
         graph=metadata.get("knowledge_graph"),
-        gallery=Path(gallery) if gallery else None,
+        gallery=Path(reports["gallery"]) if "gallery" in reports else None,
+        not_judged=reports.get("not_judged", 0),
+        not_judged_sample=tuple(reports.get("not_judged_sample", ())),
     )
 
 

@@ -1,5 +1,6 @@
 """What people read about a collection: orphans, broken and questionable references, the HTML gallery."""
 
+from kg_pipeline.reports.blind_spots import is_scored_without_pixels, pictures_without_text
 from kg_pipeline.reports.gallery import TABLES_SHOWN, ReportError, write_gallery
 from kg_pipeline.reports.orphans import (
     find_orphans,
@@ -13,7 +14,9 @@ __all__ = [
     "ReportError",
     "find_orphans",
     "incomplete_sources",
+    "is_scored_without_pixels",
     "missing_references",
+    "pictures_without_text",
     "questionable_references",
     "write_gallery",
 ]
