@@ -19,6 +19,10 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEFAULT_HOME = Path(".kg-pipeline")
+SKIPPED_FOLDERS = frozenset(
+    [".git", ".hg", ".svn", "node_modules", "bower_components", "__pycache__", ".venv", DEFAULT_HOME.name]
+)
+"""Folders that are never content, wherever they lie."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -31,6 +35,13 @@ def _name(value: str) -> str:
     if not NAME.fullmatch(value) or ".." in value:
         raise ValueError("1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit, without '..'")
     return value
+
+
+def is_never_content(folder: Path) -> bool:
+    """Whether a folder inside a root is none of its content: one of SKIPPED_FOLDERS, or a HOME of any name."""
+    return folder.name in SKIPPED_FOLDERS or (
+        (folder / "dagster" / "dagster.yaml").is_file() and (folder / "tables").is_dir()
+    )
 
 
 Name = Annotated[str, AfterValidator(_name)]

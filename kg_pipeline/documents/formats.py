@@ -31,6 +31,8 @@ FORMATS: dict[str, DocumentFormat] = {
     ".mdown": MARKDOWN,
     ".mkd": MARKDOWN,
     ".mdx": MDX,
+    ".rmd": MARKDOWN,
+    ".qmd": MARKDOWN,
     ".rst": RST,
     ".rest": RST,
     ".html": HTML,

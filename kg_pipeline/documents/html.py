@@ -41,11 +41,18 @@ BLOCKS = frozenset({
 # fmt: on
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _SILENT = frozenset(["script", "style", "title", "textarea", "template", "svg"])
+_UNREAD = ("template", "textarea", "xmp")
+"""Elements whose content a browser takes as text, or does not show."""
 _KEPT_WHOLE = ("ul", "ol", "table", "pre")
 _MARKS = {"b": "**", "strong": "**", "code": "`", "kbd": "`", "tt": "`", "samp": "`"}
 _EMPTY_MARKS = re.compile(r"\*\*\s*\*\*|(?<!`)`\s*`(?!`)")
 _SPACES = re.compile(r"[ \t\f\v\xa0]+")
 _SOURCE_SET = re.compile(r"\s*([^\s,]\S*[^\s,]|[^\s,])(\s+[^,]*)?(?:,|$)")
+_TAG_NAME = re.compile(r"<(\w+)")
+# Vue: `:src="$withBase('/a.png')"`, `v-bind:src="logo"`.
+_BOUND = re.compile(r"(?:v-bind)?:(src|srcset|poster)")
+# What Sphinx, MkDocs, VitePress and others put behind a heading as its own address.
+_PERMALINK = re.compile(r"[\s¶§#\u200b\U0001f517\uf000-\uf8ff]+")
 _FRONT_MATTER = re.compile(r"---[ \t]*\n.*?\n---[ \t]*(?=\n|\Z)", re.DOTALL)
 
 
@@ -87,7 +94,9 @@ class _Scanner(HTMLParser):
         super().__init__(convert_charrefs=False)
         self._tags = tags
         # Docusaurus: `import Logo from './logo.svg'`, then `<Logo />`.
-        self._components = {name.lower(): path for name, path in tags.imports.items() if names_an_image(path)}
+        self._components = {
+            name: path for name, path in tags.imports.items() if name[0].isupper() and names_an_image(path)
+        }
         self._pieces: list[list[str]] = [[] for _ in range(line_count)]
         self._open: Counter[str] = Counter()
         self._heading: tuple[int, int, list[str]] | None = None
@@ -123,7 +132,7 @@ class _Scanner(HTMLParser):
     # Tags
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = {name: value or "" for name, value in reversed(attrs)}
+        attributes = dict(self._attribute(name, value or "") for name, value in reversed(attrs))
         line = self.getpos()[0]
         if tag in BLOCKS:
             self._begin_block(tag, line)
@@ -148,7 +157,7 @@ class _Scanner(HTMLParser):
             self._write(line, " ")
         elif tag in _MARKS and not self._open["pre"]:
             self._write(line, _MARKS[tag])
-        if not self._open["template"]:
+        if not any(self._open[name] for name in _UNREAD):
             self._collect(tag, attributes, line)
 
     def handle_endtag(self, tag: str) -> None:
@@ -169,6 +178,12 @@ class _Scanner(HTMLParser):
         self.handle_starttag(tag, attrs)
         if tag not in BLOCKS:
             self.handle_endtag(tag)
+
+    def _attribute(self, name: str, value: str) -> tuple[str, str]:
+        """An attribute as HTML has it: one that Vue binds to an expression becomes that expression in braces."""
+        if bound := _BOUND.fullmatch(name):
+            return bound[1], f"{{{self._tags.restore(value)}}}"
+        return name, value
 
     def _begin_block(self, tag: str, line: int) -> None:
         if line in self._filled:
@@ -206,7 +221,7 @@ class _Scanner(HTMLParser):
         line = self.getpos()[0]
         if self._open["title"] and not self._open["svg"]:
             self._title.append(data)
-        if self._silent:
+        if self._silent or (self._heading and self._open["a"] and _PERMALINK.fullmatch(data)):
             return
         in_code = self._open["pre"] + self._open["code"]
         for offset, target, alt, caption in self._tags.images(data) if not in_code else ():
@@ -255,8 +270,8 @@ class _Scanner(HTMLParser):
             restored = {name: self._tags.restore(value) for name, value in attributes.items()}
             for kind, target in _embedded(tag, restored):
                 self._refer(line, kind, target, alt, title)
-            if tag in self._components:
-                self._refer(line, "html_img", self._components[tag], alt, title)
+            if self._components and (written := _TAG_NAME.match(self.get_starttag_text() or "")):
+                self._refer(line, "html_img", self._components.get(written[1], ""), alt, title)
 
     def _refer(self, line: int, kind: str, target: str, alt: str | None = None, caption: str | None = None) -> None:
         target = self._written(self._tags.restore(target)).strip()
@@ -284,7 +299,8 @@ def _embedded(tag: str, attributes: dict[str, str]) -> Iterator[tuple[str, str]]
         yield "html_input", attributes.get("src", "")
     if tag in BACKGROUNDS:
         yield "html_background", attributes.get("background", "")
-    if tag not in EMBEDS and tag not in _NO_IMAGE_SOURCE:
+    # Docusaurus' ideal image: `<Image img={require('./a.png')} />`.
+    if (tag not in EMBEDS and tag not in _NO_IMAGE_SOURCE) or tag == "image":
         for name in ("src", "sources", "image", "img"):
             value = attributes.get(name, "")
             written = [value] if names_an_image(value) else quoted(value)

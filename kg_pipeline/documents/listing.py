@@ -7,11 +7,8 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
-from kg_pipeline.config import DocumentRoot
+from kg_pipeline.config import SKIPPED_FOLDERS, DocumentRoot, is_never_content
 from kg_pipeline.documents.formats import format_of
-
-SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "bower_components"})
-"""Never searched, nor are folders whose name begins with a dot."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class Selection:
 
 
 def is_skipped_folder(name: str) -> bool:
-    """Whether a folder of this name is never searched."""
+    """Whether a folder of this name is never searched for documents: pictures in `.gitbook/assets` are used."""
     return name.startswith(".") or name in SKIPPED_FOLDERS
 
 
@@ -96,7 +93,7 @@ def _list(
     for entry in found:
         path = f"{relative}/{entry.name}" if relative else entry.name
         if entry.is_dir(follow_symlinks=False):
-            if not is_skipped_folder(entry.name):
+            if not is_skipped_folder(entry.name) and not is_never_content(Path(entry.path)):
                 yield from _list(root, Path(entry.path), path, chosen)
         elif chosen.includes(path) and not (entry.is_symlink() and entry.is_dir()):
             leaves = entry.is_symlink() and _leaves(root, entry.path)

@@ -28,8 +28,8 @@ _FENCE = re.compile(r"\s*(?:(?:[-*+]|\d+[.)])\s+|>\s?)*(`{3,}|~{3,})")
 _INDENTED_BLOCK = re.compile(
     r"(?P<indent>\s*)(?:!!!|\?\?\?\+?|===[!+]?)\s+(?P<words>[\w-]+(?:\s+[\w-]+)*)?\s*(?:\"(?P<title>[^\"]*)\")?\s*$"
 )
-_DIRECTIVE_LINE = re.compile(r":{3,}.*")
-_ATTRIBUTE_LIST = re.compile(r"\{:[^{}\n]*\}|\s\{#[\w-]+\}$|(?<=[)\]>*`])\{[^{}\n]*[.#=][^{}\n]*\}")
+_DIRECTIVE_LINE = re.compile(r":{3,}.*|^--8<--.*")
+_ATTRIBUTE_LIST = re.compile(r"\{:[^{}\n]*\}|\s\{#[\w-]+\}$|(?:^\s?|(?<=[)\]>*`]))\{[^{}\n]*[.#=][^{}\n]*\}")
 _IMPORT_LINE = re.compile(r"^(?:import\s.+?\sfrom\s|export\s+(?:default|const)\s).*")
 _MS_IMAGE = re.compile(r":::\s*image\b(?P<rest>(?:\"[^\"]*\"|'[^']*'|[^\"'])*?):::", re.DOTALL)
 _MYST_COLON = re.compile(
@@ -47,6 +47,13 @@ _LOOSE_IMAGE = re.compile(
     r"(?:\s+[\"'“](?P<title>[^\"'”\n]*)[\"'”])?(?:\s+=[\dx%*.]+)?\s*\)",
     re.IGNORECASE,
 )
+# Gollum, the wiki of GitHub.
+_GOLLUM_IMAGE = re.compile(r"\[\[(?P<target>[^\]\[\n|#]+)(?P<rest>(?:\|[^\]\n|]*)*)\]\]")
+_GOLLUM_ALT = re.compile(r"\|alt=([^|\]]*)")
+# R Markdown and Quarto: the code of such a block is run, and its pictures are shown.
+_R_CHUNK = re.compile(r"\{r\b", re.IGNORECASE)
+_R_GRAPHICS = re.compile(r"\binclude_graphics\(")
+_R_STRING = re.compile(r"\"([^\"\n]+)\"|'([^'\n]+)'")
 _NAMED = re.compile(r"([\w-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.DOTALL)
 _MARKDOWN_INSIDE = re.compile(r"<\w[^>]*\smarkdown(?:\s*=|\s|>)", re.IGNORECASE)
 
@@ -57,17 +64,17 @@ def parse_markdown(text: str) -> ParsedDocument:
 
 
 def parse_mdx(text: str) -> ParsedDocument:
-    """MDX: as Markdown, but indentation makes no code and `import` binds images."""
-    return _parse(text, _markdown().disable("code"))
+    """MDX: as Markdown, but indentation makes no code, Markdown goes on behind a tag, and `import` binds images."""
+    return _parse(text, _markdown().disable("code"), goes_on_behind_tags=True)
 
 
-def _parse(text: str, markdown: MarkdownIt) -> ParsedDocument:
+def _parse(text: str, markdown: MarkdownIt, *, goes_on_behind_tags: bool = False) -> ParsedDocument:
     title, body = _without_front_matter(text)
     tags = TemplateTags()
     source, block_titles = _unindent_blocks(tags.set_aside(body).split("\n"))
-    writer = _HtmlLines(len(source), tags)
+    writer = _HtmlLines(len(source), tags, goes_on_behind_tags)
     for line, block_title in block_titles.items():
-        writer.before(line, f"<p>{html.escape(block_title)}</p>")
+        writer.put(line, f"<p>{html.escape(block_title)}</p>")
     writer.render(markdown, "\n".join(source), 0)
     document = scan_html("\n".join(writer.lines), tags)
     return replace(document, title=title)
@@ -120,13 +127,14 @@ def _unindent_blocks(lines: list[str]) -> tuple[list[str], dict[int, str]]:
 class _HtmlLines:
     """HTML that is written line for line beside its Markdown source."""
 
-    def __init__(self, count: int, tags: TemplateTags) -> None:
+    def __init__(self, count: int, tags: TemplateTags, goes_on_behind_tags: bool) -> None:
         self.lines = [""] * count
+        self._goes_on_behind_tags = goes_on_behind_tags
         self._tags = tags
         self._line = 0
 
-    def before(self, line: int, text: str) -> None:
-        """Put text on a line, ahead of the rest."""
+    def put(self, line: int, text: str) -> None:
+        """Put text behind what is on a line so far."""
         self.lines[line] += text
 
     def _write(self, line: int, text: str) -> None:
@@ -149,6 +157,8 @@ class _HtmlLines:
                 self._inline(token, line)
             elif token.type == "html_block":
                 self._html_block(token.content, line)
+            elif token.type == "fence" and _R_CHUNK.match(token.info):
+                self._r_chunk(token, line + 1)
             elif token.type == "fence" and _MYST_FENCE.match(token.info):
                 self._myst(markdown, token, line)
             elif token.type in ("fence", "code_block"):
@@ -162,11 +172,23 @@ class _HtmlLines:
         self._write(self._line, " ")
 
     def _html_block(self, content: str, line: int) -> None:
-        if _MARKDOWN_INSIDE.search(content):
+        if _MARKDOWN_INSIDE.search(content) or (self._goes_on_behind_tags and not content.lstrip().startswith("<!--")):
             content = _LOOSE_IMAGE.sub(
                 lambda match: _image("md_image", match["target"], match["alt"], match["title"]), content
             )
         self._write(line, content.rstrip("\n"))
+
+    def _r_chunk(self, token: Token, first: int) -> None:
+        self._write(first, f"<pre>{html.escape(token.content.rstrip(chr(10)))}</pre>")
+        for call in _R_GRAPHICS.finditer(token.content):
+            end = token.content.find("\n\n", call.end())
+            arguments = token.content[call.end() : end if end > 0 else None]
+            arguments = arguments[: arguments.find("include_graphics(") if "include_graphics(" in arguments else None]
+            for written in _R_STRING.finditer(arguments):
+                target = written[1] or written[2]
+                if names_an_image(target):
+                    row = token.content.count("\n", 0, call.end() + written.start())
+                    self.put(first + row, _image("knitr", target, None, None))
 
     def _myst(self, markdown: MarkdownIt, token: Token, line: int) -> None:
         match = _MYST_FENCE.match(token.info)
@@ -262,7 +284,7 @@ def _positioned(rule: Callable[[StateInline, bool], bool]) -> Callable[[StateInl
 
 
 def _site_image(state: StateInline, silent: bool) -> bool:
-    """MS Learn's `:::image source="…":::`, MyST's `:::{image} …` and `![[wiki.png]]`."""
+    """MS Learn's `:::image source="…":::`, MyST's `:::{image} …`, `![[wiki.png]]` and `[[wiki.png|alt=…]]`."""
     source, position = state.src, state.pos
     if source.startswith(":::", position):
         match = _MS_IMAGE.match(source, position)
@@ -273,6 +295,11 @@ def _site_image(state: StateInline, silent: bool) -> bool:
         if match:
             named = {option["name"]: option["value"] for option in _MYST_OPTION.finditer(match["rest"])}
             return _push(state, silent, match, f"myst_{match['name']}", match["target"], named.get("alt"), None)
+    elif source.startswith("[[", position):
+        match = _GOLLUM_IMAGE.match(source, position)
+        if match and names_an_image(match["target"]):
+            alt = _GOLLUM_ALT.search(match["rest"])
+            return _push(state, silent, match, "wiki_image", match["target"], alt and alt[1], None)
     elif source.startswith("![[", position):
         match = _WIKI_IMAGE.match(source, position)
         if match and names_an_image(match["target"]):

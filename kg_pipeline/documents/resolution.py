@@ -28,6 +28,8 @@ STATIC_FOLDERS = ("static", "public", "assets", ".vuepress/public")
 SITE_MARKERS = (("conf.py", ""), ("_config.yml", ""), ("mkdocs.yml", "docs"), ("mkdocs.yml", ""))
 WILDCARD_EXTENSIONS = ("svg", "png", "gif", "jpg", "jpeg", "webp")
 """What Sphinx's `name.*` stands for, in the order of its HTML builder."""
+# `{{ page.cover }}`, `{logo}`: which picture it is, only the site's own program knows.
+_EXPRESSION = re.compile(r"\{(?!%)[^\"'`]*\}")
 _DATA_CHARACTERS = 100
 _NOT_AN_IMAGE = re.compile(
     r"\.(?:mp4|m4v|webm|ogv|ogg|mov|avi|mkv|mp3|wav|pdf|swf|glb|gltf|stl|step|zip|html?|js|json)$", re.IGNORECASE
@@ -228,6 +230,8 @@ def _why_not(root: DocumentRoot, target: str, statuses: set[str]) -> str:
         return "outside_root"
     if REMOTE.match(target):
         return "remote"
+    if _EXPRESSION.fullmatch(target):
+        return "unsupported"
     return next((status for status in ("unsupported", "outside_root") if status in statuses), "missing")
 
 

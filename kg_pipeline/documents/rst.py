@@ -216,6 +216,8 @@ class _Scanner:
         is_image = name in IMAGE_DIRECTIVES or (bool(_LIKE_AN_IMAGE.search(name)) and names_an_image(argument))
         if is_image and not argument and body < end and not _OPTION.match(self._lines[body]):
             argument, body = self._lines[body].strip(), body + 1
+        while is_image and not names_an_image(argument) and body < end and self._continues(argument, body):
+            argument, body = argument + self._lines[body].strip(), body + 1
         options, body = self._options(body, end)
         if is_image and argument:
             self._image(number, substitution, name, argument, options, body, end)
@@ -233,6 +235,11 @@ class _Scanner:
             for shown in _scan_html(self._lines[body:end]).references[:1]:
                 self._inline.define(substitution, shown.kind, shown.target, shown.alt)
         return end
+
+    def _continues(self, argument: str, body: int) -> bool:
+        """Whether an address is broken before line `body`: docutils joins the lines of one without a space."""
+        line = self._lines[body].strip()
+        return bool(argument and line) and not _OPTION.match(line) and " " not in line and names_an_image(line)
 
     def _body(self, name: str, argument: str, body: int, end: int) -> int:
         """Read the content of a directive that is no image; the line to go on with."""
@@ -280,9 +287,12 @@ class _Scanner:
             self._inline.define(substitution, kind, argument, alt)
             return
         caption_end = self._after_caption(body, end) if kind == "rst_figure" else body
-        lines = (self._inline.prose(line.strip(), number + 1) for line in self._lines[body:caption_end] if line.strip())
-        caption = " ".join(lines) or None
-        self._inline.refer(number + 1, kind, argument, alt, self._value(options, "caption", "title") or caption)
+        caption = " ".join(
+            self._inline.prose(self._lines[line].strip(), line + 1)
+            for line in range(body, caption_end)
+            if self._lines[line].strip()
+        )
+        self._inline.refer(number + 1, kind, argument, alt, self._value(options, "caption", "title") or caption or None)
         if "target" in options and names_an_image(options["target"][1]):
             self._inline.refer(options["target"][0] + 1, "link", options["target"][1])
 

@@ -12,7 +12,9 @@ ABSOLUTE_FILE = re.compile(r"(?:file:|[a-z]:[\\/]|\\\\)", re.IGNORECASE)
 SYSTEM_FOLDERS = re.compile(r"/(?:bin|dev|etc|home|mnt|opt|private|proc|root|sys|tmp|usr|var|Users|Volumes)/")
 DATA = re.compile(r"data:", re.IGNORECASE)
 
-_TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{[\w.]+\}|<%=?.*?%>|\$\{[^}]*\}|%PUBLIC_URL%", re.DOTALL)
+_TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{[\w.]+\}|<%=?.*?%>|\$\{[^}]*\}|%PUBLIC_URL%|\|filename\|", re.DOTALL)
+# Pelican: beside the page, unless a slash follows.
+_ATTACHED = re.compile(r"(?:\{(?:attach|static|filename)\}|\|filename\|)(?!/)")
 _QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 _LINK_TAG = re.compile(r"\{%-?\s*(?:link|static|asset|asset_path|post_url)\s+([^\s\"'%]+)\s*-?%\}")
 _QUERY = re.compile(r"[?#].*$", re.DOTALL)
@@ -49,6 +51,8 @@ def _templates(target: str) -> Iterator[Reading]:
     if _TEMPLATE.match(target):
         path = "/" + path.lstrip("/")
     yield re.sub(r"(?<!:)//+", "/", path), ("liquid",)
+    if attached := _ATTACHED.match(target):
+        yield target[attached.end() :], ("liquid",)
 
 
 def _spellings(target: str) -> Iterator[Reading]:

@@ -1,5 +1,6 @@
 """Template tags in source pages (Liquid, Hugo shortcodes, JSX): set aside while parsing, and what images they name."""
 
+import html
 import re
 from collections.abc import Iterator
 
@@ -20,13 +21,24 @@ _COMMENT_TAGS = (
     (re.compile(r"\{%-?\s*comment\s*-?%\}"), "<!--"),
     (re.compile(r"\{%-?\s*endcomment\s*-?%\}"), "-->"),
 )
+_JSX_COMMENT = re.compile(r"\{/\*((?:(?!\*/).){0,5000})\*/\}", re.DOTALL)
+_CODE_TAG = re.compile(
+    r"(?P<open>\{%-?\s*highlight\b[^%\n]*%\}|\{\{[<%]\s*highlight\b[^>%\n]*[>%]\}\})(?P<code>.*?)"
+    r"(?P<close>\{%-?\s*endhighlight\s*-?%\}|\{\{[<%]\s*/highlight\s*[>%]\}\})",
+    re.DOTALL,
+)
+"""Jekyll's and Hugo's way to write a code block."""
 _IMAGE_TAG = re.compile(
     r"\{(?:\{[<%]|%-?)\s*(?:include(?:_relative|_cached)?\s+)?(?P<name>[\w./-]*(?:figure|image|img|picture|screenshot"
     r"|photo|thumb|lightbox)[\w./-]*)\s(?P<rest>.*)",
     re.DOTALL | re.IGNORECASE,
 )
 _ATTRIBUTE = re.compile(r"([\w-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'%>}]+))")
-_IMPORT = re.compile(r"^[ \t]*import[ \t]+(\w+)[ \t]+from[ \t]+['\"]([^'\"\n]+)['\"]", re.MULTILINE)
+_IMPORT = re.compile(
+    r"^[ \t]*(?:import[ \t]+(\w+)[ \t]+from[ \t]+|(?:const|let|var)[ \t]+(\w+)[ \t]*=[ \t]*require\([ \t]*)"
+    r"['\"]([^'\"\n]+)['\"]",
+    re.MULTILINE,
+)
 _QUOTED = re.compile(r"\"([^\"\n]+)\"|'([^'\n]+)'|`([^`\n]+)`")
 _SOURCES = ("src", "url", "file", "image", "image_path", "path", "link", "source", "img", "filename")
 
@@ -41,9 +53,13 @@ class TemplateTags:
 
     def set_aside(self, text: str) -> str:
         """`text` with placeholders; the number of lines stays."""
-        self.imports |= dict(_IMPORT.findall(text))
+        self.imports |= {name or other: path for name, other, path in _IMPORT.findall(text)}
+        if "highlight" in text:
+            text = _CODE_TAG.sub(lambda match: f"<pre>{html.escape(match['code'])}</pre>", text)
         for tag, mark in _COMMENT_TAGS:
             text = tag.sub(mark, text)
+        if "{/*" in text:
+            text = _JSX_COMMENT.sub(r"<!--\1-->", text)
         return _TAG.sub(self._placeholder, text) if "{" in text else text
 
     def _placeholder(self, match: re.Match[str]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import polars as pl
 from pathspec import GitIgnoreSpec
 
-from kg_pipeline.config import Collection, DocumentRoot, ImageInventory, Limits
+from kg_pipeline.config import Collection, DocumentRoot, ImageInventory, Limits, is_never_content
 from kg_pipeline.images.addresses import file_uri, member_uri, table_text
 from kg_pipeline.images.archives import archive_kind, open_archive
 from kg_pipeline.images.errors import ImageError
@@ -125,7 +125,7 @@ def _walk(folder: Path, table_path: Callable[[str], str], name: str, wanted: Cal
             inner = relative + entry.name
             is_image = is_image_name(entry.name)
             if entry.is_dir(follow_symlinks=False):
-                if wanted(f"{inner}/"):
+                if wanted(f"{inner}/") and not is_never_content(Path(entry.path)):
                     pending.append(f"{inner}/")
             elif entry.is_symlink() and (is_image or entry.is_dir()):
                 if wanted(inner) and (listed := _link(Path(entry.path), table_path(inner), real, is_image)):

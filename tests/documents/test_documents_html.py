@@ -39,6 +39,9 @@ def test_ways_to_embed_link_and_comment_out(text, kind):
     [
         "<script>'<img src=\"x.png\">'</script>",
         "<pre>&lt;img src=x.png></pre>",
+        "<textarea><img src=x.png></textarea>",
+        "<xmp><img src=x.png></xmp>",
+        "{% highlight html %}\n<img src=x.png>\n{% endhighlight %}",
         "<style>a{background:url(x.png)}</style>",
     ],
 )
@@ -86,3 +89,10 @@ def test_front_matter_of_a_jekyll_page_is_skipped():
     document = parse_html("---\nlayout: x\n---\n<p>Text</p>\n<img src=\"{{ '/a.png' | relative_url }}\">\n")
     assert "".join(document.prose).strip() == "Text"
     assert [(ref.line, ref.target) for ref in document.references] == [(5, "{{ '/a.png' | relative_url }}")]
+
+
+@pytest.mark.parametrize("mark", ["¶", "#", "&para;", "\uf0c1", "\u200b", "🔗"])
+def test_the_address_mark_behind_a_heading_is_no_part_of_it(mark):
+    document = parse_html(f"<h1>C# and <a href=x>F</a> <a class=headerlink href='#c'>{mark}</a></h1>")
+    assert document.headings[0].text == "C# and F"
+    assert document.prose == ("C# and F",)

@@ -173,3 +173,63 @@ def test_prose_keeps_marks_of_labels_and_loses_image_names():
 def test_image_markup_in_code_is_taken_out_of_the_prose():
     prose = "".join(parse_markdown("```\n![my alt](secret.png)\n<img src='secret.png' alt=q>\ncode\n```\n").prose)
     assert prose.strip() == "code"
+
+
+def test_an_import_called_img_is_no_component():
+    text = "import img from './a.png'\nconst b = require('./b.png')\n\n<img src={img} />\n\n<img src={b} />\n"
+    assert embedded(text, parse_mdx) == [(4, "html_img", "./a.png"), (6, "html_img", "./b.png")]
+
+
+def test_mdx_goes_on_behind_a_tag_and_has_comments_of_its_own():
+    text = "<br />\n![a](a.png)\n<Image img={require('./b.png')} />\n\n{/* ![c](c.png) */}\n\n`{/*` ![d](d.png)\n"
+    assert embedded(text, parse_mdx) == [
+        (2, "md_image", "a.png"),
+        (3, "html_img", "./b.png"),
+        (5, "commented", "c.png"),
+        (7, "md_image", "d.png"),
+    ]
+
+
+def test_attributes_that_vue_binds():
+    text = """<script setup>
+import logo from './logo.png'
+</script>
+
+::: details More
+<img :src="$withBase('/a.png')" :alt="x">
+<img v-bind:src="logo">
+:::
+"""
+    assert embedded(text) == [(6, "html_img", "/a.png"), (7, "html_img", "./logo.png")]
+
+
+def test_images_of_a_github_wiki():
+    text = "[[img/a b.png|alt=Map|width=300]] and [[c.png]], but [[Page]] and [[Other|page.html]]\n"
+    assert embedded(text) == [(1, "wiki_image", "img/a b.png"), (1, "wiki_image", "c.png")]
+    assert parse_markdown(text).references[0].alt == "Map"
+
+
+def test_pictures_that_the_code_of_r_markdown_shows():
+    text = """```{r, echo=FALSE}
+knitr::include_graphics(c("a.png",
+                          'b.png'))
+```
+
+```r
+knitr::include_graphics("no.png")
+```
+"""
+    assert embedded(text) == [(2, "knitr", "a.png"), (3, "knitr", "b.png")]
+
+
+@pytest.mark.parametrize("attributes", ["{ width=300 }", "{width=10 height=20}", "{: .wide }", '{ .a loading="lazy" }'])
+def test_attribute_lists_are_no_prose(attributes):
+    document = parse_markdown(f"Press ![a](a.png){attributes} twice\n\n- {attributes} __Set__ {{x}}\n")
+    assert [" ".join(line.split()) for line in document.prose if line.strip()] == ["Press twice", "- **Set** {x}"]
+
+
+def test_highlighted_code_of_jekyll_and_hugo_is_code():
+    text = "{% highlight html %}\n![x](x.png)\n\n<img src=x.png>\n{% endhighlight %}\n\n![y](y.png)\n"
+    assert embedded(text) == [(7, "md_image", "y.png")]
+    hugo = text.replace("{% highlight html %}", '{{< highlight html "linenos=table" >}}')
+    assert embedded(hugo.replace("{% endhighlight %}", "{{< /highlight >}}")) == [(7, "md_image", "y.png")]

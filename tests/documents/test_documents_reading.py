@@ -5,6 +5,7 @@ import os
 import polars as pl
 import pytest
 
+from kg_pipeline.config import SKIPPED_FOLDERS
 from kg_pipeline.documents import DocumentError, formats
 from kg_pipeline.progress import show_progress
 from kg_pipeline.tables import TABLES
@@ -177,3 +178,10 @@ def test_a_list_of_hidden_references_that_is_none_is_an_error(read, content, wor
     files = {"docs/a.md": "x"} | ({"hide.csv": content} if content else {})
     with pytest.raises(DocumentError, match=words):
         read(files, hide_references="hide.csv")
+
+
+def test_what_is_never_content_is_not_read(read):
+    files = {"docs/a.md": "a\n", "docs/work/dagster/dagster.yaml": "", "docs/work/tables/x.md": "x\n"}
+    files |= {f"docs/{name}/b.md": "b\n" for name in sorted(SKIPPED_FOLDERS)}
+    files |= {"docs/work/reports/gallery.html": "<p>x", "docs/other/tables/c.md": "c\n"}
+    assert read(files).documents["path"].to_list() == ["a.md", "other/tables/c.md"]

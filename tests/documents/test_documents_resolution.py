@@ -26,6 +26,9 @@ import pytest
         ("{{site.url}}{{site.baseurl}}/img/a.png", "docs/img/a.png", "liquid"),
         ("{{ '/img/a.png' | relative_url }}", "docs/img/a.png", "liquid"),
         ("{% link img/a.png %}", "docs/img/a.png", "liquid"),
+        ("{static}/img/a.png", "docs/img/a.png", "liquid"),
+        ("{attach}a.png", "docs/guide/a.png", "liquid"),
+        ("|filename|/img/a.png", "docs/img/a.png", "liquid"),
         ("/img/a.png", "docs/static/img/a.png", "static_folder"),
         ("/img/a.png", "docs/guide/public/img/a.png", "static_folder"),
         ("@site/static/img/a.png", "docs/static/img/a.png", "site_root"),
@@ -150,3 +153,8 @@ def test_links_resolve_but_are_no_embedding(read):
     files = {"docs/a.md": "[x](a.png) ![y](b.png)\n", "docs/a.png": None, "docs/b.png": None}
     found = read(files).references.select("kind", "status", "image_path").sort("kind").rows()
     assert found == [("link", "not_embedded", "a.png"), ("md_image", "ok", "b.png")]
+
+
+@pytest.mark.parametrize("target", ["{{ page.cover }}", "{{ page.cover | absolute_url }}", "{logo}"])
+def test_an_address_that_only_the_site_can_work_out_is_not_called_missing(resolve, target):
+    assert resolve(target) == ("unsupported", None, None)

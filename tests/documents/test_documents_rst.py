@@ -88,3 +88,13 @@ def test_headings_of_rst_and_markdown():
 def test_prose_keeps_marks_of_labels():
     text = "Press **OK**, ``ls``, :guilabel:`Save` in :ref:`the page <p>`; `link <http://x>`__.\n"
     assert parse_rst(text).prose[0] == "Press **OK**, ``ls``, :guilabel:`Save` in the page; link."
+
+
+def test_a_substitution_in_a_caption_stands_on_its_own_line():
+    text = ".. |k| image:: k.png\n\n.. figure:: f.png\n   :width: 9\n\n   Press the key\n   |k| twice\n"
+    assert embedded(text) == [(3, "rst_figure", "f.png"), (7, "rst_image", "k.png")]
+
+
+def test_an_address_may_be_broken_over_lines():
+    text = ".. image:: img/long\n   name.png\n   :alt: A\n\n.. figure:: f.png\n   g.png\n"
+    assert embedded(text) == [(1, "rst_image", "img/longname.png"), (5, "rst_figure", "f.png")]

@@ -8,6 +8,7 @@ import pytest
 from pictures import drawn, file_row, image_row, paths, save
 from PIL import Image
 
+from kg_pipeline.config import SKIPPED_FOLDERS
 from kg_pipeline.images import InventoryTables
 
 
@@ -268,3 +269,12 @@ def test_an_inventory_of_nothing_gives_empty_tables(docs, inventory):
     found = inventory()
     assert isinstance(found, InventoryTables)
     assert found.image_files.is_empty() and found.images.is_empty()
+
+
+def test_what_is_never_content_is_not_listed(docs, inventory):
+    for folder in (*SKIPPED_FOLDERS, "work/tables", ".gitbook/assets"):
+        (docs / folder).mkdir(parents=True)
+        save(docs / folder / "a.png", 1)
+    (docs / "work" / "dagster").mkdir()
+    (docs / "work" / "dagster" / "dagster.yaml").write_text("")
+    assert paths(inventory()) == [".gitbook/assets/a.png"]
