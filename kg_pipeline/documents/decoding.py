@@ -18,6 +18,14 @@ _GUESS_BYTES = 200_000
 # What browsers mean by it (https://encoding.spec.whatwg.org/#names-and-labels).
 _MEANT = {"iso-8859-1": "cp1252", "latin-1": "cp1252", "latin1": "cp1252", "us-ascii": "cp1252", "ascii": "cp1252"}
 _MEANT |= {"gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "shift_jis": "cp932", "iso-8859-9": "cp1254"}
+# What browsers know; the code pages of DOS and the Macintosh, which fit anything, are not among them.
+_LATIN = ["cp1252", "cp1250", "cp1254", "cp1257", "iso8859_2"]
+_WEB_CHARSETS = [*_LATIN, "cp1251", "cp1253", "cp1255", "cp1256", "cp874", "koi8_r"]
+_WEB_CHARSETS += ["gb18030", "big5", "cp932", "euc_jp", "cp949"]
+# Only text in Latin letters is without two wide bytes in a row.
+_WIDE_PAIR = re.compile(rb"[\x80-\xff]{2}")
+_WIDE_WORD = re.compile(rb"[^\s<>\x80-\xff]{0,40}[\x80-\xff][^\s<>]{0,200}")
+_NO_WORSE = 0.02
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -50,10 +58,20 @@ def _decode(data: bytes) -> str:
             return data.decode(encoding)
         except (UnicodeDecodeError, LookupError):
             continue
-    guess = from_bytes(data[:_GUESS_BYTES]).best()
-    if guess is None:
+    return data.decode(_guessed(data), errors="replace")
+
+
+def _guessed(data: bytes) -> str:
+    """The likeliest charset of the web. Words that are not ASCII are looked at first: markup all around hides them."""
+    charsets = _WEB_CHARSETS if _WIDE_PAIR.search(data) else _LATIN
+    words = b" ".join(_WIDE_WORD.findall(data))[:_GUESS_BYTES]
+    # Signs alone (©, °) are no words of any language; with the text around them they are plausible.
+    matches = from_bytes(words, cp_isolation=charsets) or from_bytes(data[:_GUESS_BYTES], cp_isolation=charsets)
+    best = matches.best()
+    if best is None:
         raise BinaryFileError("not text in any charset known")
-    return data.decode(guess.encoding, errors="replace")
+    western = next((match for match in matches if match.encoding == "cp1252"), None)
+    return "cp1252" if western and western.chaos <= best.chaos + _NO_WORSE else best.encoding
 
 
 def _nearly_utf_8(data: bytes) -> str | None:

@@ -181,7 +181,7 @@ class _Scanner(HTMLParser):
 
     def _attribute(self, name: str, value: str) -> tuple[str, str]:
         """An attribute as HTML has it: one that Vue binds to an expression becomes that expression in braces."""
-        if bound := _BOUND.fullmatch(name):
+        if ":" in name and (bound := _BOUND.fullmatch(name)):
             return bound[1], f"{{{self._tags.restore(value)}}}"
         return name, value
 

@@ -28,7 +28,7 @@ _FENCE = re.compile(r"\s*(?:(?:[-*+]|\d+[.)])\s+|>\s?)*(`{3,}|~{3,})")
 _INDENTED_BLOCK = re.compile(
     r"(?P<indent>\s*)(?:!!!|\?\?\?\+?|===[!+]?)\s+(?P<words>[\w-]+(?:\s+[\w-]+)*)?\s*(?:\"(?P<title>[^\"]*)\")?\s*$"
 )
-_DIRECTIVE_LINE = re.compile(r":{3,}.*|^--8<--.*")
+_DIRECTIVE_LINE = re.compile(r":{3,}.*|^--8<--.*|^/{3,}(?:\s.*)?$")
 _ATTRIBUTE_LIST = re.compile(r"\{:[^{}\n]*\}|\s\{#[\w-]+\}$|(?:^\s?|(?<=[)\]>*`]))\{[^{}\n]*[.#=][^{}\n]*\}")
 _IMPORT_LINE = re.compile(r"^(?:import\s.+?\sfrom\s|export\s+(?:default|const)\s).*")
 _MS_IMAGE = re.compile(r":::\s*image\b(?P<rest>(?:\"[^\"]*\"|'[^']*'|[^\"'])*?):::", re.DOTALL)

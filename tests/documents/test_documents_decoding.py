@@ -74,3 +74,25 @@ def test_binary_files_are_refused(data):
 )
 def test_language(text, language):
     assert language_of(parse_markdown(text)) == language
+
+
+@pytest.mark.parametrize(
+    ("charset", "text"),
+    [
+        ("cp1252", "Größe über alle Maßen groß, die Tür"),
+        ("cp1252", "L’image a été enregistrée à la fin, ça marche très bien"),
+        ("cp1252", "Copyright © 2010, 25 °C, µm, 5 – 7 “q”"),
+        ("cp1252", "Up to 25 °C"),
+        ("cp1250", "Zażółć gęślą jaźń, proszę kliknąć przycisk źródło"),
+        ("cp1251", "Привет, это обычный русский текст о картинках"),
+        ("gbk", "这是一个关于图片的说明文档，请看下面的图"),
+        ("big5", "這是一個關於圖片的說明文件，請看下面的圖"),
+        ("cp932", "これは画像の説明です。次の図を見てください"),
+        ("euc_kr", "이것은 그림에 대한 설명입니다 다음 그림을 보십시오"),
+    ],
+)
+@pytest.mark.parametrize("around", [1, 300])
+def test_a_wrong_declaration_is_seen_through_however_much_markup_is_around(charset, text, around):
+    markup = "<p>A plain page with <img src='a.png'> and text.</p>" * around
+    page = f"<meta charset=utf-8>{markup}<p>{text}</p>{markup}"
+    assert decode(page.encode(charset)) == page
