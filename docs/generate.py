@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from kg_pipeline.config import Collection, Settings
+from kg_pipeline.graph.model import NODES, RELATIONSHIPS, constraints
 from kg_pipeline.tables import PAIR_FEATURES, TABLES
 
 HERE = Path(__file__).parent
@@ -46,6 +47,33 @@ def configuration_page() -> Iterator[str]:
         yield f"| `{field.validation_alias}` | {_cell(field.description or '')} | {_default(default)} |"
 
 
+def graph_model_page() -> Iterator[str]:
+    """Every label and relationship type."""
+    yield "# Graph model\n"
+    yield "Names are those of neo4j-graphrag, so its retrievers work as they are. Every node and relationship of ours"
+    yield "but Image and Concept carries `collection` and `generation`; relationships also `first_seen`. Images and"
+    yield "concepts are shared by collections and held by IN_COLLECTION; the last collection that lets go takes them"
+    yield "along. What carries no collection of ours is never touched.\n"
+    yield "## Nodes\n"
+    yield "| label | what it is | properties |\n|---|---|---|"
+    for node in NODES.values():
+        names = ", ".join(f"`{name}`" for name in ("id", *node.properties, *node.stamped))
+        yield f"| `{node.pattern}` | {_cell(node.doc)} | {names} |"
+    yield "\n## Relationships\n"
+    yield "| pattern | what it says | properties |\n|---|---|---|"
+    for edge in RELATIONSHIPS.values():
+        pattern = f"(:{'|'.join(edge.start)})-[:{edge.type}]->(:{'|'.join(edge.end)})"
+        names = ", ".join(f"`{name}`" for name in edge.properties)
+        yield f"| `{_cell(pattern)}` | {_cell(edge.doc)} | {names} |"
+    yield "\n`OrphanReport` counts every orphan file; `LISTS` leads to those that are images: an unreadable file has no"
+    yield "Image node. Set `verdict` to `accepted` or `rejected` (and `verdict_by`) on a HAS_VISUAL_EVIDENCE or"
+    yield "ILLUSTRATES relationship by hand, and the next run takes it over.\n"
+    yield "## Constraints\n"
+    yield "```cypher"
+    yield from (f"{constraint};" for constraint in constraints())
+    yield "```"
+
+
 def _model_rows(model: type[BaseModel]) -> Iterator[str]:
     yield "| key | meaning | default |\n|---|---|---|"
     nested: list[tuple[str, type[BaseModel]]] = []
@@ -82,7 +110,7 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-PAGES = {"tables.md": tables_page, "configuration.md": configuration_page}
+PAGES = {"tables.md": tables_page, "configuration.md": configuration_page, "graph-model.md": graph_model_page}
 
 
 def pages() -> dict[Path, str]:

@@ -175,7 +175,7 @@ def dev(
     port: Annotated[int, typer.Option(help="Port of the Dagster UI on 127.0.0.1.")] = 3000,
 ) -> None:
     """Start Dagster's web UI and daemon on HOME, with the embedded graph unless NEO4J_URI is set."""
-    from kg_pipeline.orchestration.instance import dagster_home, open_instance
+    from kg_pipeline.orchestration.instance import dagster_home, open_instance, release_dead_runs
     from kg_pipeline.orchestration.partitions import sync_partitions
     from resources.collections import Collections
 
@@ -186,6 +186,7 @@ def dev(
         signal.signal(number, _interrupt)
     try:
         with open_instance(root) as instance:
+            release_dead_runs(instance)
             sync_partitions(instance, Collections(home=str(root)).all())
         with connect(Settings(), root) as connection:
             out.print(f"graph: {connection.address}\nui:    http://127.0.0.1:{port}\nhome:  {root}")

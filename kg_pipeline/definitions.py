@@ -16,6 +16,12 @@ from resources.graph import Graph
 from resources.reranker import RerankerResource
 from resources.tables import Tables
 
+# A process per step, forked from one that has imported what is slow to import: spawning each anew takes seconds per
+# step, and a run has ten. Not polars: it starts threads when imported, and a fork does not take those along.
+step_processes = dg.multiprocess_executor.configured(
+    {"start_method": {"forkserver": {"preload_modules": ["dagster", "neo4j", "scipy.sparse"]}}}
+)
+
 
 def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """The definitions; `resource_overrides` replaces resources by key, as the command line and tests do."""
@@ -34,6 +40,7 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
         schedules=[nightly],
         sensors=[new_collections],
         resources=resources,
+        executor=step_processes,
     )
 
 

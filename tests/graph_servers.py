@@ -57,6 +57,13 @@ class GraphServer:
         with connect(self.settings, Path("unused")) as connection:
             yield connection
 
+    def select(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Make it the server of every command, through the environment as a user would."""
+        monkeypatch.setenv("NEO4J_URI", self.settings.neo4j_uri)
+        monkeypatch.setenv("NEO4J_USERNAME", self.settings.neo4j_username)
+        monkeypatch.setenv("NEO4J_PASSWORD", self.settings.neo4j_password.get_secret_value())
+        monkeypatch.setenv("NEO4J_DATABASE", self.settings.neo4j_database or "")
+
     def wipe(self) -> None:
         """Delete every node."""
         with self.connect() as connection:

@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from kg_pipeline.config import Collection
-from kg_pipeline.orchestration.instance import open_instance
+from kg_pipeline.orchestration.instance import PROCESS_TAG, open_instance, release_dead_runs, this_process
 from kg_pipeline.orchestration.partitions import sync_partitions
 from kg_pipeline.storage import TableStore
 from kg_pipeline.tables import TABLES
@@ -92,10 +92,12 @@ def run_collection(
     ops = {"knowledge_graph": {"config": {"allow_mass_delete": allow_mass_delete}}}
     job = definitions.resolve_job_def("whole_path" if with_graph else "without_graph")
     with open_instance(home) as instance:
+        release_dead_runs(instance)
         sync_partitions(instance, {*configured, collection.name})
         result = job.execute_in_process(
             instance=instance,
             partition_key=collection.name,
+            tags={PROCESS_TAG: this_process()},
             run_config={**QUIET, "ops": ops} if with_graph else QUIET,
             raise_on_error=False,
         )

@@ -77,18 +77,21 @@ def keep(page: Page, name: str) -> None:
 def test_lineage_backfill_metadata_and_checks_are_seen_in_the_ui(dagster_ui):
     url, knowledge_base = dagster_ui
     with open_page(1600, 1000) as page:
-        page.goto(f"{url}/asset-groups")
-        expect(page.get_by_text("knowledge_graph").first).to_be_visible(timeout=60_000)
-        expect(page.get_by_text("visual_evidence").first).to_be_visible()
-        page.wait_for_timeout(2_000)
+        page.goto(f"{url}/asset-groups/~all")
+        for group in ("ingestion", "candidates", "scoring", "reports", "graph"):
+            expect(page.get_by_text(group, exact=True).first).to_be_visible(timeout=60_000)
         keep(page, "dagster-lineage")
+        folded = page.get_by_role("img", name="unfold_more")
+        while folded.count():
+            folded.first.click()
+            page.wait_for_timeout(1_000)
+        expect(page.get_by_text("image_files", exact=True).first).to_be_visible()
 
         page.locator("button", has_text="Materialize").first.click()
         dialog = page.get_by_role("dialog")
-        expect(dialog.get_by_text("Partition selection")).to_be_visible(timeout=30_000)
-        dialog.get_by_text("All", exact=True).first.click()
-        page.wait_for_timeout(500)
-        keep(page, "dagster-backfill-dialog")
+        dialog.get_by_text("All", exact=True).click(timeout=30_000)
+        expect(dialog.get_by_text("2 partitions")).to_be_visible()
+        keep(page, "dagster-backfill")
         dialog.locator("button", has_text="Launch").last.click()
 
         store = TableStore(knowledge_base.home)
@@ -104,7 +107,7 @@ def test_lineage_backfill_metadata_and_checks_are_seen_in_the_ui(dagster_ui):
         expect(page.get_by_text("ends_exist").first).to_be_visible(timeout=60_000)
         expect(page.get_by_text("Passed").first).to_be_visible(timeout=60_000)
         keep(page, "dagster-checks")
-        page.goto(f"{url}/assets/images?partition=rack&view=partitions")
-        expect(page.get_by_text("thumbnails").first).to_be_visible(timeout=60_000)
-        expect(page.locator("img[src^='data:image']").first).to_be_visible(timeout=30_000)
+        page.goto(f"{url}/assets/images?view=events")
+        page.get_by_text("[Show Markdown]").first.click(timeout=60_000)
+        expect(page.locator("img[src^='data:image']").first).to_be_visible(timeout=60_000)
         keep(page, "dagster-metadata")

@@ -3,33 +3,15 @@
 import json
 
 import pytest
+from graph_content import content
 
 
 @pytest.fixture
 def server(graph_server, monkeypatch):
     """The server that runs write to, through the environment as a user sets it; empty."""
-    settings = graph_server.settings
-    monkeypatch.setenv("NEO4J_URI", settings.neo4j_uri)
-    monkeypatch.setenv("NEO4J_USERNAME", settings.neo4j_username)
-    monkeypatch.setenv("NEO4J_PASSWORD", settings.neo4j_password.get_secret_value())
-    monkeypatch.setenv("NEO4J_DATABASE", settings.neo4j_database or "")
+    graph_server.select(monkeypatch)
     graph_server.wipe()
     return graph_server
-
-
-PASSING = {"generation", "first_seen", "generated_at", "completed_at", "input_hash", "claimed", "claimed_by"}
-
-
-def content(server) -> list[str]:
-    """Everything in the graph but generations and times of runs, as sorted text."""
-    with server.connect() as connection:
-        nodes = connection.read("MATCH (n) RETURN labels(n) AS labels, properties(n) AS properties")
-        edges = connection.read(
-            "MATCH (a)-[r]->(b) RETURN a.id AS start, type(r) AS type, b.id AS end, properties(r) AS properties"
-        )
-    for row in (*nodes, *edges):
-        row["properties"] = {key: value for key, value in row["properties"].items() if key not in PASSING}
-    return sorted(json.dumps(row, sort_keys=True, default=str) for row in (*nodes, *edges))
 
 
 def test_a_second_run_writes_nothing_and_an_edit_only_what_changed(knowledge_base, server):
