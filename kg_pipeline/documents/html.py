@@ -269,7 +269,7 @@ class _Scanner(HTMLParser):
         else:
             restored = {name: self._tags.restore(value) for name, value in attributes.items()}
             for kind, target in _embedded(tag, restored):
-                self._refer(line, kind, target, alt, title)
+                self._refer(self._line_of(target, line), kind, target, alt, title)
             if self._components and (written := _TAG_NAME.match(self.get_starttag_text() or "")):
                 self._refer(line, "html_img", self._components.get(written[1], ""), alt, title)
 
@@ -279,6 +279,12 @@ class _Scanner(HTMLParser):
             return
         alt, caption = (None if text is None else _one_line(self._tags.restore(text)) for text in (alt, caption))
         self._references.append(ImageReference(line, kind, target, alt, caption or None))
+
+    def _line_of(self, target: str, line: int) -> int:
+        """Where a tag that begins on `line` and is wrapped over several names `target`."""
+        tag = self._tags.restore(self.get_starttag_text() or "")
+        places = (tag.find(form) for form in (target, html.escape(target)))
+        return line + tag.count("\n", 0, next((place for place in places if place > 0), 0))
 
     def _written(self, target: str) -> str:
         """The path in a JSX expression such as {require('./a.png').default}, or in the variable it was imported as."""

@@ -49,8 +49,8 @@ def test_scripts_and_escaped_markup_hold_no_references(text):
     assert embedded(text) == []
 
 
-def test_the_line_is_that_of_the_tag():
-    assert embedded("<p>a\n<img\n  alt='x > y'\n  src='x.png'>\n") == [(2, "html_img", "x.png")]
+def test_the_line_is_that_of_the_path_in_a_wrapped_tag():
+    assert embedded("<p>a\n<img\n  alt='x > y'\n  src='x.png'>\n") == [(4, "html_img", "x.png")]
 
 
 def test_every_size_of_a_responsive_image():
