@@ -1,7 +1,6 @@
 """What was last written to a graph from this HOME, so that the next run needs not read it back."""
 
 import json
-import os
 import secrets
 import shutil
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from kg_pipeline.graph.apply import Head
 from kg_pipeline.graph.errors import GraphError
 from kg_pipeline.graph.frames import Graph
 from kg_pipeline.ids import sha256_text
+from kg_pipeline.storage.atomic import replacing
 
 
 class SyncedState:
@@ -42,9 +42,8 @@ class SyncedState:
             folder.mkdir(parents=True)
             for name, rows in graph.parts():
                 rows.write_parquet(folder / f"{name}.parquet", compression="zstd")
-            beside = self.pointer.with_suffix(f".{os.getpid()}.new")
-            beside.write_text(json.dumps({"head": asdict(head), "folder": folder.name}))
-            beside.replace(self.pointer)
+            with replacing(self.pointer) as beside:
+                beside.write_text(json.dumps({"head": asdict(head), "folder": folder.name}))
             for old in self.path.iterdir():
                 if old.is_dir() and old != folder:
                     shutil.rmtree(old, ignore_errors=True)

@@ -3,7 +3,6 @@
 import csv
 import json
 import logging
-import os
 import re
 from collections import defaultdict
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from kg_pipeline.images.errors import ImageError
 from kg_pipeline.progress import track
+from kg_pipeline.storage.atomic import replacing
 
 RECIPE = "1"
 """Changes when pictures are prepared differently; entries of another recipe are read anew."""
@@ -62,15 +62,12 @@ def load_entry(cache: Path, image_id: str) -> Entry | None:
 def store_entry(cache: Path, image_id: str, entry: Entry) -> None:
     """Write an entry in one step: a killed run leaves whole files or none. Raises ImageError."""
     path = entry_path(cache, image_id)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    text = json.dumps({"recipe": RECIPE, **asdict(entry)}, ensure_ascii=False)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps({"recipe": RECIPE, **asdict(entry)}, ensure_ascii=False), encoding="utf-8")
-        beside.replace(path)
+        with replacing(path) as beside:
+            beside.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ImageError(f"cannot write {path}: {error.strerror or error}; check free space and rights") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def import_ocr(csv_file: Path, cache: Path) -> int:

@@ -1,7 +1,6 @@
 """One whole run of a collection in this process, through the same assets as in Dagster, and what it found."""
 
 import json
-import os
 import re
 import time
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from kg_pipeline.config import Collection
 from kg_pipeline.orchestration.instance import PROCESS_TAG, open_instance, release_dead_runs, this_process
 from kg_pipeline.orchestration.partitions import sync_partitions
 from kg_pipeline.storage import TableStore
+from kg_pipeline.storage.atomic import replacing
 from kg_pipeline.tables import TABLES
 
 # Dagster's own log lines would bury the progress bars; a failure is reported by us.
@@ -102,7 +102,8 @@ def run_collection(
             raise_on_error=False,
         )
     summary = _summarize(result, home, collection.name, time.monotonic() - started)
-    _replace(home / "last_run.json", json.dumps(summary.as_json(), ensure_ascii=False, indent=2) + "\n")
+    with replacing(home / "last_run.json") as beside:
+        beside.write_text(json.dumps(summary.as_json(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     return summary
 
 
@@ -161,9 +162,3 @@ def _count(store: TableStore, table: str, collection: str, column: str) -> dict[
 
 def _prefixed(metadata: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return {key.removeprefix(prefix): value for key, value in metadata.items() if key.startswith(prefix)}
-
-
-def _replace(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -24,6 +23,7 @@ from kg_pipeline.reports.cards import (
 )
 from kg_pipeline.reports.orphans import incomplete_sources, missing_references, questionable_references
 from kg_pipeline.reports.views import Pictures
+from kg_pipeline.storage.atomic import replacing
 from kg_pipeline.tables import PAIR_FEATURES, TABLES
 
 TABLES_SHOWN = (
@@ -70,19 +70,13 @@ def write_gallery(
     while len(html) > PAGE_BYTES and pictures_per_section > 1:
         pictures_per_section = pictures_per_section * 4 // 5
         html = _page(collection_name, shown, Pictures(shown["image_files"], thumbnail), pictures_per_section)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(html)
-        with beside.open("rb+") as file:
-            os.fsync(file.fileno())
-        beside.replace(path)
+        with replacing(path) as beside:
+            beside.write_bytes(html)
     except OSError as error:
         raise ReportError(
             f"cannot write the gallery {path}: {error.strerror or error}; check free space and rights of {path.parent}"
         ) from error
-    finally:
-        beside.unlink(missing_ok=True)
     return path
 
 

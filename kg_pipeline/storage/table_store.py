@@ -1,10 +1,10 @@
 """Tables as Parquet files, one per table and collection, replaced atomically."""
 
-import os
 from pathlib import Path
 
 import polars as pl
 
+from kg_pipeline.storage.atomic import replacing
 from kg_pipeline.tables import TABLES, Table, TableError
 
 
@@ -50,19 +50,13 @@ class TableStore:
         rows = self._table(table).conform(frame.lazy().collect())
         self._check_key(self._table(table), rows)
         path = self.path(table, collection)
-        beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            rows.write_parquet(beside, compression="zstd", statistics=True, mkdir=False)
-            with beside.open("rb+") as file:
-                os.fsync(file.fileno())
-            beside.replace(path)
+            with replacing(path) as beside:
+                rows.write_parquet(beside, compression="zstd", statistics=True)
         except OSError as error:
             raise StorageError(
                 f"cannot write {path}: {error.strerror or error}; check free space and rights of {self.home}"
             ) from error
-        finally:
-            beside.unlink(missing_ok=True)
         return rows
 
     def collections(self, table: str) -> list[str]:
