@@ -308,6 +308,8 @@ def _run_collections(
                     allow_mass_delete=changes.get("allow_mass_delete", False),
                 )
             print_summary(summary)
+            if summary.was_interrupted:
+                raise typer.Exit(130)
             succeeded = succeeded and summary.succeeded
     if not succeeded:
         raise typer.Exit(1)

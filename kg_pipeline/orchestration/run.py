@@ -21,6 +21,8 @@ from kg_pipeline.tables import TABLES
 # Dagster's own log lines would bury the progress bars; a failure is reported by us.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
+INTERRUPTED = "interrupted; what was done is kept, run again to go on"
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -57,6 +59,11 @@ class RunSummary:
     def succeeded(self) -> bool:
         """Whether every step ended well."""
         return not self.failures
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether somebody pressed Ctrl-C."""
+        return any(failure.message == INTERRUPTED for failure in self.failures)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -149,6 +156,8 @@ def _message(event: dg.DagsterEvent) -> str:
     if failure.user_failure_data and failure.user_failure_data.description:
         return failure.user_failure_data.description
     error = failure.error
+    if error is not None and error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+        return INTERRUPTED
     while error is not None and error.cause is not None and (error.cls_name or "").startswith("Dagster"):
         error = error.cause
     if error is None:
