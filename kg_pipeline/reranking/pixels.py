@@ -1,0 +1,70 @@
+"""From the bytes of an image file to what the vision tower takes, by the checkpoint's own processor and one resize."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from PIL import ImageOps
+
+from kg_pipeline.config import Limits
+from kg_pipeline.images.decoding import DECODING_ERRORS, on_white, open_raster
+from kg_pipeline.images.errors import UnreadableError
+from kg_pipeline.reranking.families import Family
+
+PIXELS_VERSION = 1
+"""Counts changes of decoding that change a score; part of the fingerprint."""
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """One image, ready for the vision tower."""
+
+    patches: Any
+    """Tensor [patches, values of a patch], four patches to a token."""
+    grid: tuple[int, int]
+    """Height and width in tokens."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that the image takes in a prompt."""
+        return self.grid[0] * self.grid[1]
+
+
+@dataclass(frozen=True)
+class PixelReader:
+    """Decodes, resizes and normalizes as the processor of a checkpoint does."""
+
+    processor: Any
+    family: Family
+    limits: Limits
+
+    def read(self, data: bytes) -> Pixels:
+        """Upright, on white, resized once within the pixel limits of the card. Raises ImageError, ValueError."""
+        image = open_raster(data, self.limits)
+        try:
+            image.load()
+            # As transformers.image_utils.load_image: a photo is seen as a person sees it.
+            picture = on_white(ImageOps.exif_transpose(image))
+        except DECODING_ERRORS as error:
+            raise UnreadableError(f"broken {image.format}: {error}") from error
+        size = {"shortest_edge": self.family.min_pixels, "longest_edge": self.family.max_pixels}
+        made = self.processor(images=[picture], size=size, return_tensors="pt")
+        _, height, width = made["image_grid_thw"][0].tolist()
+        merge = self.processor.merge_size
+        return Pixels(made["pixel_values"], (height // merge, width // merge))
+
+    @property
+    def back_end(self) -> str:
+        """Which implementation resizes; torchvision and Pillow differ in the last bits of a pixel."""
+        name = type(self.processor).__name__
+        library = "pillow" if name.endswith("Pil") else "torchvision"
+        return f"{name}/{library}-{version(library)}/transformers-{version('transformers')}"
+
+
+def load_pixel_reader(folder: Path, family: Family, limits: Limits) -> PixelReader:
+    """The processor of the checkpoint in `folder`."""
+    from transformers import AutoImageProcessor
+
+    processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    return PixelReader(processor, family, limits)
