@@ -7,13 +7,13 @@ import polars as pl
 
 from assets.candidates import CORPUS_TABLES, load_corpus
 from kg_pipeline.concepts import concept_texts
-from kg_pipeline.evidence import judge
+from kg_pipeline.evidence import EVIDENCE_SCORER, judge
 from kg_pipeline.evidence import score_pairs as score_with_evidence_model
 from kg_pipeline.images import open_image_bytes
 from kg_pipeline.orchestration.partitions import by_collection
 from kg_pipeline.orchestration.progress import logged_progress
 from kg_pipeline.orchestration.table_assets import table_asset
-from kg_pipeline.reranking import score_pairs
+from kg_pipeline.reranking import check_scorer_change, score_pairs
 from resources.collections import Collections
 from resources.reranker import RerankerResource
 from resources.tables import Tables
@@ -31,10 +31,16 @@ def pair_scores(
 ) -> pl.DataFrame:
     """Score each pair: by the reranker and its ledger, or by the evidence model when there is no reranker."""
     collection, pairs = collections.get(context.partition_key), candidate_pairs.collect()
-    model = reranker.get(collection.scoring)
+    choice = reranker.get(collection)
+    model = choice.reranker
+    recorded = tables.store().read("pair_scores", collection.name)["scorer"].unique().to_list()
+    context.log.info("reranker %s", choice.reason)
+    check_scorer_change(collection.scoring, recorded, model.fingerprint if model else EVIDENCE_SCORER)
     if model is None:
         scores = score_with_evidence_model(pairs)
-        context.add_output_metadata({"scorer": _scorer(scores), "model_calls": 0, "ledger_hits": 0})
+        context.add_output_metadata(
+            {"reranker": choice.reason, "scorer": _scorer(scores), "model_calls": 0, "ledger_hits": 0}
+        )
         return scores
     corpus = load_corpus(tables, collection.name)
     columns = ["text_sha256", "text"]
@@ -51,10 +57,13 @@ def pair_scores(
         )
     context.add_output_metadata(
         {
+            "reranker": choice.reason,
             "scorer": model.fingerprint,
             "model_calls": report.model_calls,
             "ledger_hits": report.ledger_hits,
             "unscored": report.unscored,
+            "expected_seconds": report.expected_seconds,
+            **model.facts(),
         }
     )
     return scores

@@ -20,6 +20,7 @@ from kg_pipeline.config import Collection, ConfigError, Settings, load_collectio
 from kg_pipeline.console import err, flat, out, print_findings, print_frame, print_plan, print_summary, progress_bars
 from kg_pipeline.graph import WANTED_TABLES, GraphError, connect, difference, wanted_graph
 from kg_pipeline.images import ImageError, import_ocr
+from kg_pipeline.scoring_command import Dtype, RerankerName, score
 from kg_pipeline.storage import StorageError, TableStore
 from kg_pipeline.tables import TABLES
 
@@ -28,17 +29,9 @@ ocr_app = typer.Typer(no_args_is_help=True, help="Text that was read in images."
 app.add_typer(ocr_app, name="ocr")
 graph_app = typer.Typer(no_args_is_help=True, help="The graph server: NEO4J_URI, else the embedded one of HOME.")
 app.add_typer(graph_app, name="graph")
+app.command()(score)
 
 EXAMPLES = (Path(__file__).parent / "examples", Path(__file__).parent.parent / "examples")
-
-
-class RerankerName(StrEnum):
-    """Rerankers by name."""
-
-    AUTO = "auto"
-    NONE = "none"
-    QWEN_VL = "qwen-vl"
-    REMOTE = "remote"
 
 
 class Format(StrEnum):
@@ -82,7 +75,12 @@ def run(
         typer.Option(metavar="PREFIX=DIR", help="Folder that a site-absolute prefix stands for; repeatable."),
     ] = None,
     reranker: Annotated[RerankerName | None, typer.Option(help="Who scores the pairs.")] = None,
-    checkpoint: Annotated[str | None, typer.Option(help="Folder of the reranker's weights.")] = None,
+    checkpoint: Annotated[str | None, typer.Option(help="Folder or owner/model@commit of its weights.")] = None,
+    dtype: Annotated[Dtype | None, typer.Option(help="Precision of the reranker; bfloat16 by default.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N, for the reranker.")] = None,
+    allow_scorer_change: Annotated[
+        bool, typer.Option("--allow-scorer-change", help="Let `auto` score anew with another scorer than last time.")
+    ] = False,
     hide_references: Annotated[
         Path | None, typer.Option(help="CSV (document,image) of references to leave out; implies --no-graph.")
     ] = None,
@@ -102,6 +100,12 @@ def run(
         scoring["reranker"] = reranker.value
     if checkpoint:
         scoring["checkpoint"] = checkpoint
+    if dtype:
+        scoring["dtype"] = dtype.value
+    if device:
+        scoring["device"] = device
+    if allow_scorer_change:
+        scoring["allow_scorer_change"] = True
     if no_ocr:
         scoring["ocr"] = False
     changes: dict[str, Any] = {"scoring": scoring}

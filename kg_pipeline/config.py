@@ -144,7 +144,21 @@ class Scoring(_Section):
     """How pairs are chosen and scored."""
 
     reranker: Literal["auto", "none", "qwen-vl", "remote"] = "auto"
-    checkpoint: str | None = Field(None, description="folder or hub id of the reranker's weights")
+    checkpoint: str | None = Field(
+        None, description="the reranker's weights: a folder, or a hub id with its revision (owner/model@commit)"
+    )
+    instruction: str | None = Field(
+        None, description="what the reranker is told to look for; the model card's if unset"
+    )
+    direction: Literal["image-to-text", "text-to-image"] = Field(
+        "image-to-text", description="what is the query: the image (shared by its texts, so faster) or the text"
+    )
+    dtype: Literal["bfloat16", "float16", "float32"] = Field("bfloat16", description="precision of the reranker")
+    device: str = Field("auto", description="where it computes: cuda, cuda:1, cpu; auto takes a GPU when there is one")
+    token_budget: int = Field(8192, ge=128, description="tokens of one forward; halved when memory runs out")
+    allow_scorer_change: bool = Field(
+        False, description="let `reranker: auto` score anew with another scorer than the collection's last one"
+    )
     ocr: bool = Field(True, description="read the text in images")
     proposals: int = Field(200, ge=1, le=10_000, description="texts that blocking proposes per image")
     candidates: int = Field(50, ge=1, le=1_000, description="texts per image that the evidence model keeps")

@@ -58,7 +58,7 @@ class ReferenceLoop:
         instruction: str | None = None,
         all_logits: bool = False,
     ) -> float:
-        """z_yes - z_no after the last token. The logits of the other tokens change nothing and take most of the time."""
+        """z_yes - z_no after the last token; the logits of the others change nothing and take most of the time."""
         import torch
 
         inputs = self.inputs(image, text, direction, instruction)

@@ -1,13 +1,14 @@
 """Attention over packed rows and over the windows of many images at once, put in the place of the model's own.
 
 Two ways through a row, equal to the last bits: `tree_attention` runs one dense attention per prefix and per few
-branches (CPU: nothing is computed that the mask would throw away), `flex_attention` one kernel with a block mask (CUDA).
+branches (on the CPU: the mask throws little away), `flex_attention` one kernel with a block mask on CUDA.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from types import MethodType
 from typing import Any
 
@@ -30,12 +31,12 @@ class DenseStep:
     """Additive; None is causal."""
 
 
-def dense_steps(layout: Layout, dtype: Any) -> list[DenseStep]:
+def dense_steps(layout: Layout, dtype: Any, device: Any) -> list[DenseStep]:
     """The dense attentions of a row; masks are shared by all layers."""
-    return [step for span in layout.spans for step in _tree_steps(layout, span, dtype)]
+    return [step for span in layout.spans for step in _tree_steps(layout, span, dtype, device)]
 
 
-def _tree_steps(layout: Layout, span: TreeSpan, dtype: Any) -> Iterator[DenseStep]:
+def _tree_steps(layout: Layout, span: TreeSpan, dtype: Any, device: Any) -> Iterator[DenseStep]:
     import torch
 
     yield DenseStep(span.start, span.prefix_end, None, None)
@@ -45,7 +46,7 @@ def _tree_steps(layout: Layout, span: TreeSpan, dtype: Any) -> Iterator[DenseSte
         seen = (branch[:, None] == branch[None, :]).tril()
         mask = torch.zeros(end - start, span.prefix_end - span.start + end - start, dtype=dtype)
         mask[:, span.prefix_end - span.start :].masked_fill_(~seen, float("-inf"))
-        yield DenseStep(start, end, (span.start, span.prefix_end), mask)
+        yield DenseStep(start, end, (span.start, span.prefix_end), mask.to(device))
         start = end
 
 
@@ -77,10 +78,7 @@ def block_mask(layout: Layout, device: Any) -> Any:
 def tree_attention(query: Any, key: Any, value: Any, steps: list[DenseStep], scaling: float) -> Any:
     """Attention [1, heads, tokens, width] by the dense steps; tokens of no step stay zero."""
     import torch
-    from torch.nn.functional import scaled_dot_product_attention
 
-    repeats = query.shape[1] // key.shape[1]
-    key, value = (states.repeat_interleave(repeats, dim=1) if repeats > 1 else states for states in (key, value))
     output = torch.zeros_like(query)
     for step in steps:
         own = slice(step.start, step.end)
@@ -88,10 +86,19 @@ def tree_attention(query: Any, key: Any, value: Any, steps: list[DenseStep], sca
         if step.prefix:
             before = slice(*step.prefix)
             keys, values = torch.cat([key[:, :, before], keys], 2), torch.cat([value[:, :, before], values], 2)
-        output[:, :, own] = scaled_dot_product_attention(
-            query[:, :, own], keys, values, attn_mask=step.mask, is_causal=step.mask is None, scale=scaling
+        output[:, :, own] = dense_attention(
+            query[:, :, own], keys, values, step.mask, scaling=scaling, causal=step.mask is None
         )
     return output
+
+
+def dense_attention(query: Any, key: Any, value: Any, mask: Any, *, scaling: float, causal: bool = False) -> Any:
+    """Plain attention; heads of keys and values are shared by groups of query heads."""
+    from torch.nn.functional import scaled_dot_product_attention
+
+    repeats = query.shape[1] // key.shape[1]
+    key, value = (states.repeat_interleave(repeats, dim=1) if repeats > 1 else states for states in (key, value))
+    return scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=causal, scale=scaling)
 
 
 @cache
@@ -100,14 +107,20 @@ def _flex_kernel(compiled: bool) -> Callable[..., Any]:
     from torch.nn.attention.flex_attention import flex_attention
 
     # Row sizes are few, so each is compiled for its own: dynamic shapes cost a few percent of every row.
-    return torch.compile(flex_attention, dynamic=False) if compiled else flex_attention
+    kernel: Callable[..., Any] = torch.compile(flex_attention, dynamic=False) if compiled else flex_attention
+    return kernel
 
 
 def packed_attention(
     module: Any, query: Any, key: Any, value: Any, attention_mask: Any = None, *, scaling: float, row: Any, **_: Any
 ) -> tuple[Any, None]:
-    """What transformers calls in every layer of the language model; `row` are dense steps or a block mask."""
-    if isinstance(row, list):
+    """What transformers calls in every layer of the language model.
+
+    `row` are dense steps, a block mask, or None when the last token of a prompt sees all that are cached.
+    """
+    if row is None:
+        output = dense_attention(query, key, value, None, scaling=scaling)
+    elif isinstance(row, list):
         output = tree_attention(query, key, value, row, scaling)
     else:
         flex = _flex_kernel(query.device.type == "cuda")
@@ -172,6 +185,6 @@ def _rotated(states: Any, cos: Any, sin: Any) -> Any:
 def _blocks_by_length(cu_seqlens: Any) -> dict[int, list[int]]:
     ends = cu_seqlens.tolist()
     by_length = defaultdict(list)
-    for start, end in zip(ends[:-1], ends[1:], strict=True):
+    for start, end in pairwise(ends):
         by_length[end - start].append(start)
     return by_length

@@ -39,7 +39,7 @@ def open_checkpoint(name: str) -> Checkpoint:
         hub = HUB_ID.fullmatch(name)
         if not hub:
             raise RerankerError(
-                f"checkpoint {name!r}: no such folder, and no hub id with a pinned revision (owner/model@<40 hex digits>)"
+                f"checkpoint {name!r}: no such folder, and no hub id with its revision (owner/model@<40 hex digits>)"
             )
         folder = _download(hub["repository"], hub["revision"])
     config = _read_config(folder)
@@ -47,7 +47,9 @@ def open_checkpoint(name: str) -> Checkpoint:
     weights = _weights(folder)
     described = sorted(path for pattern in DESCRIBED_BY for path in folder.glob(pattern))
     if not {"preprocessor_config.json", "processor_config.json"} & {path.name for path in described}:
-        raise RerankerError(f"{folder}: neither preprocessor_config.json nor processor_config.json: copy it beside them")
+        raise RerankerError(
+            f"{folder}: neither preprocessor_config.json nor processor_config.json: copy it beside them"
+        )
     digest = hashlib.sha256()
     for path in (*described, *weights):
         digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())

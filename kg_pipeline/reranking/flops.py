@@ -37,7 +37,7 @@ def vision_flops(config: dict[str, Any], grid: tuple[int, int]) -> float:
         seen = whole * patches**2 + (depth - whole) * windows
     else:
         seen = depth * patches**2
-    return 2.0 * products + 4.0 * hidden * seen
+    return float(2 * products + 4 * hidden * seen)
 
 
 def language_flops(config: dict[str, Any], tokens: int, seen: float) -> float:
@@ -47,13 +47,13 @@ def language_flops(config: dict[str, Any], tokens: int, seen: float) -> float:
     width = text.get("head_dim") or hidden // heads
     attention = hidden * width * (2 * heads + 2 * text["num_key_value_heads"])
     per_layer = attention + 3 * hidden * text["intermediate_size"]
-    return text["num_hidden_layers"] * (2.0 * tokens * per_layer + 4.0 * heads * width * seen)
+    return float(text["num_hidden_layers"] * (2 * tokens * per_layer + 4 * heads * width * seen))
 
 
 def head_flops(config: dict[str, Any]) -> float:
     """The logits of the whole vocabulary at one token, which only the loop computes."""
     text = config.get("text_config") or config
-    return 2.0 * text["hidden_size"] * text["vocab_size"]
+    return float(2 * text["hidden_size"] * text["vocab_size"])
 
 
 def pair_flops(config: dict[str, Any], grid: tuple[int, int], text_tokens: int) -> float:

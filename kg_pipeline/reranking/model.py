@@ -64,26 +64,59 @@ class QwenVLModel:
         import torch
 
         layout = lay_out(row, padded_size(len(row), budget) if self.device.type == "cuda" else None)
-        positions = torch.from_numpy(layout.positions).unsqueeze(1).to(self.device)
         with torch.inference_mode():
-            embedded = self.language.embed_tokens(torch.from_numpy(layout.tokens).to(self.device))
-            for image, start, end in layout.images:
-                embedded[start:end] = features[image].tokens.to(embedded.dtype)
-            hidden = self.language(
-                inputs_embeds=embedded.unsqueeze(0),
-                position_ids=positions,
-                use_cache=False,
-                row=self._attention(layout),
-                **self._deepstack(layout, features),
-            ).last_hidden_state[0]
+            hidden = self._hidden(layout, features, self._attention(layout))
             last = hidden[torch.from_numpy(layout.last).to(self.device)].float()
             scores: list[float] = (last @ self.answer).tolist()
         return scores
 
+    def write(self, row: Row, features: dict[int, ImageFeatures], end: int, most: int) -> list[int]:
+        """Ids of the likeliest answer to the one prompt of `row`, up to the token `end` or `most` tokens."""
+        import torch
+        from transformers import DynamicCache
+
+        layout, cache = lay_out(row), DynamicCache(config=self.language.config)
+        written: list[int] = []
+        with torch.inference_mode():
+            hidden = self._hidden(layout, features, dense_steps(layout, self.dtype, self.device), cache)[-1]
+            position = int(layout.positions[0, -1])
+            while len(written) < most:
+                head = self.model.lm_head
+                token = int(head(hidden.to(head.weight.device)).argmax())
+                if token == end:
+                    break
+                written.append(token)
+                position += 1
+                output = self.language(
+                    inputs_embeds=self.language.embed_tokens(torch.tensor([[token]], device=self.device)),
+                    position_ids=torch.full((3, 1, 1), position, device=self.device),
+                    past_key_values=cache,
+                    use_cache=True,
+                    row=None,
+                )
+                hidden = output.last_hidden_state[0, -1]
+        return written
+
+    def _hidden(self, layout: Layout, features: dict[int, ImageFeatures], attention: Any, cache: Any = None) -> Any:
+        """Last hidden states [tokens, width] of a row."""
+        import torch
+
+        embedded = self.language.embed_tokens(torch.from_numpy(layout.tokens).to(self.device))
+        for image, start, end in layout.images:
+            embedded[start:end] = features[image].tokens.to(embedded.dtype)
+        return self.language(
+            inputs_embeds=embedded.unsqueeze(0),
+            position_ids=torch.from_numpy(layout.positions).unsqueeze(1).to(self.device),
+            past_key_values=cache,
+            use_cache=cache is not None,
+            row=attention,
+            **self._deepstack(layout, features),
+        ).last_hidden_state[0]
+
     def _attention(self, layout: Layout) -> Any:
         if self.device.type == "cuda":
             return block_mask(layout, self.device)
-        return dense_steps(layout, self.dtype)
+        return dense_steps(layout, self.dtype, self.device)
 
     def _vision_indices(self, grid: Any) -> dict[str, Any]:
         """What the vision tower would compute from the grid, made on the CPU so that the GPU never waits for it."""

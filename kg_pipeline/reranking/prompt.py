@@ -67,6 +67,19 @@ class Prompts:
         """The rest of the prompt after `text_query`: the image as document."""
         return self._with_image([], image, grid, self._suffix())
 
+    def explanation(self, grid: tuple[int, int], question: str, text: str) -> tuple[Segment, Segment]:
+        """A prompt that asks for a sentence instead of yes or no: the part with image 0, and the rest."""
+        opening = [self._special(START), *self._encode("user\n"), self._special(VISION_START)]
+        before = self._with_image(opening, 0, grid, [])
+        suffix = self._suffix()
+        asked = self._encode(f"{question}\n\n{text}")
+        room = self._room(len(before.tokens) + len(suffix), at_least=len(self._encode(question)))
+        return before, Segment(_ids([*asked[:room], *suffix]))
+
+    def end_id(self) -> int:
+        """Id of the token that ends an answer."""
+        return self._special(END)
+
     def answer_ids(self) -> tuple[int, int]:
         """Ids of `yes` and `no`. Raises RerankerError when the vocabulary lacks one."""
         yes, no = (self.tokenizer.token_to_id(answer) for answer in ANSWERS)

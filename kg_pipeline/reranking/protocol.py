@@ -1,6 +1,6 @@
-"""What a reranker is: groups of one image with its texts in, log-odds out; and which one a collection asks for."""
+"""What a reranker is: groups of one image with its texts in, log-odds out."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -34,27 +34,37 @@ class ImageScores:
     """Why log-odds are missing."""
 
 
+@dataclass(frozen=True)
+class Reason:
+    """What a model wrote about a pair; it never touches the score of record."""
+
+    text: str
+    """As generated."""
+    why: str | None
+    """The sentence, when the text has the form `Score: X.X — sentence`."""
+    said_score: float | None
+    """The number it wrote, only to be compared with the score."""
+
+
 class Reranker(Protocol):
     """Scores pairs by looking at the picture."""
 
     fingerprint: str
     """Names all that changes a score: model, revision, instruction, direction, pixel budget, precision, prompt."""
     direction: Direction
-    pairs_per_second: float
-    """Expected rate on this machine, for the estimate that is printed before scoring."""
+
+    @property
+    def pairs_per_second(self) -> float:
+        """Expected rate on this machine, for the estimate that is printed before scoring."""
 
     def score(self, groups: Iterable[ImageTexts]) -> Iterator[ImageScores]:
         """Yield the scores of each group, in any order of groups. Raises RerankerError when it cannot go on."""
 
+    def explain(self, image: bytes, text: str) -> Reason:
+        """A reason in the language of the text. Raises RerankerError, ImageError, ValueError."""
 
-def choose_reranker(name: str) -> Reranker | None:
-    """None for `auto` and `none`: the evidence model scores alone. Raises RerankerError for any other.
+    def facts(self) -> Mapping[str, str | int | float]:
+        """What a run should record beside the scores: device, token budget, peak memory."""
 
-    The protocol, the ledger and the scoring of pairs are in place for every reranker; this version ships no engine.
-    """
-    if name not in ("auto", "none"):
-        raise RerankerError(
-            f"reranker {name!r} is not part of this version: the protocol and the ledger are in place, "
-            "its engine is not. Use --reranker none (the evidence model, which does not look at pixels beyond OCR)"
-        )
-    return None
+    def close(self) -> None:
+        """Free the device."""

@@ -15,13 +15,14 @@ from typing import Any, TypeVar
 
 from kg_pipeline.config import Limits
 from kg_pipeline.images.errors import ImageError
+from kg_pipeline.reranking import reasons
 from kg_pipeline.reranking.checkpoint import Checkpoint
 from kg_pipeline.reranking.flops import expected_pairs_per_second
 from kg_pipeline.reranking.model import ImageFeatures, QwenVLModel
 from kg_pipeline.reranking.packing import Branch, Row, Segment, Tree, pack
 from kg_pipeline.reranking.pixels import PIXELS_VERSION, PixelReader, Pixels, load_pixel_reader
 from kg_pipeline.reranking.prompt import PROMPT_VERSION, Prompts, plain_tokenizer
-from kg_pipeline.reranking.protocol import Direction, ImageScores, ImageTexts, RerankerError
+from kg_pipeline.reranking.protocol import Direction, ImageScores, ImageTexts, Reason, RerankerError
 
 IMAGES_AHEAD = 8
 """Images that are decoded while the device works; an image of the largest size takes 24 MB."""
@@ -29,6 +30,8 @@ IMAGE_TOKENS_AT_ONCE = 4096
 """Image tokens of one pass through the vision tower."""
 TEXT_QUERY_IMAGES = 32
 """Images that are held at once when texts are the queries, so that those of one text share it."""
+REASON_TOKENS = 64
+"""The longest reason that is written; a sentence takes about 30."""
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -114,6 +117,29 @@ class QwenVLReranker:
         answers = self.prompts.answer_ids()
         logger.info("loading %s on %s as %s", self.checkpoint.name, self.precision.device, self.precision.dtype)
         return QwenVLModel(self.checkpoint, answers, self.precision.dtype, self.precision.device)
+
+    def explain(self, image: bytes, text: str) -> Reason:
+        """Let the model write a reason in the language of the text; off its training, so parsed with care."""
+        pixels = self.pixel_reader.read(image)
+        before, rest = self.prompts.explanation(pixels.grid, reasons.question(text), text)
+        row = Row((Tree(before, (Branch(rest, (0, 0)),)),))
+        features = self._on_device(self.model.encode, [pixels])
+        written = features and self._on_device(
+            self.model.write, row, dict(enumerate(features)), self.prompts.end_id(), REASON_TOKENS
+        )
+        if written is None:
+            raise RerankerError(f"an explanation over {len(row)} tokens does not fit into the device's memory")
+        return reasons.parse(self.prompts.tokenizer.decode(written, skip_special_tokens=True).strip())
+
+    def facts(self) -> dict[str, str | int | float]:
+        """Device, budget as it ended up, and the most memory the device held."""
+        found: dict[str, str | int | float] = {"device": self.precision.device, "token_budget": self.token_budget}
+        if "model" in self.__dict__ and self.precision.device.startswith("cuda"):
+            import torch
+
+            found["device"] = torch.cuda.get_device_name(self.model.device)
+            found["peak_memory_gb"] = round(torch.cuda.max_memory_allocated(self.model.device) / 1e9, 2)
+        return found
 
     def close(self) -> None:
         """Give the memory of the device back; the next score loads again."""

@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 import polars as pl
@@ -29,6 +30,8 @@ class ScoringReport:
     """Pairs that went to the model."""
     unscored: int
     """Pairs that could not be scored, such as those of an image that cannot be decoded."""
+    expected_seconds: float = 0.0
+    """The estimate that was printed before scoring."""
 
 
 def score_pairs(
@@ -48,20 +51,12 @@ def score_pairs(
     distinct = pairs.select("text_sha256", "image_id").unique()
     known = ledger.lookup(reranker.fingerprint, distinct)
     new = distinct.join(known, on=["text_sha256", "image_id"], how="anti").join(texts, on="text_sha256")
-    logger.info(
-        "%d pairs, %d scores in the ledger, %d new: about %.0f s at %.0f pairs/s",
-        len(pairs),
-        len(known),
-        len(new),
-        len(new) / reranker.pairs_per_second,
-        reranker.pairs_per_second,
-    )
     if max_new_pairs is not None and len(new) > max_new_pairs:
         raise RerankerError(
             f"{len(new)} pairs are new, max_new_pairs allows {max_new_pairs}; nothing was scored. "
             "Raise scoring.max_new_pairs in collections.yaml when the bill is fine"
         )
-    _score_into_ledger(reranker, ledger, new, load_image)
+    seconds = _score_into_ledger(reranker, ledger, new, load_image) if len(new) else 0.0
     scored = ledger.lookup(reranker.fingerprint, distinct)
     frame = _pair_scores(reranker, pairs, scored)
     report = ScoringReport(
@@ -69,28 +64,37 @@ def score_pairs(
         ledger_hits=len(known),
         model_calls=len(new),
         unscored=frame["log_odds"].null_count(),
+        expected_seconds=seconds,
     )
     return frame, report
 
 
 def _score_into_ledger(
     reranker: Reranker, ledger: ScoreLedger, new: pl.DataFrame, load_image: Callable[[str], bytes]
-) -> None:
+) -> float:
+    """Score the new pairs and return the seconds that were expected; what is scored is kept, however it ends."""
+    seconds = len(new) / reranker.pairs_per_second
+    estimate = (
+        f"scoring {len(new)} new pairs, about {timedelta(seconds=math.ceil(seconds))} with {reranker.fingerprint}"
+    )
+    logger.info("%s", estimate)
     by_image = new.sort("image_id", "text_sha256").group_by("image_id", maintain_order=True).agg("text_sha256", "text")
     hashes = {row["image_id"]: row["text_sha256"] for row in by_image.iter_rows(named=True)}
-    advance = progress(f"scoring with {reranker.fingerprint}", len(new))
+    advance = progress(estimate, len(new))
     done = 0
     batch: list[tuple[str, str, float, bool]] = []
-    for scores in reranker.score(_groups(by_image, load_image)):
-        done += len(scores.log_odds)
-        batch += _ledger_rows(scores, hashes[scores.image_id])
-        if len(batch) >= LEDGER_BATCH_PAIRS:
-            ledger.append(reranker.fingerprint, batch)
-            batch = []
-        advance(done)
-    ledger.append(reranker.fingerprint, batch)
-    if len(new):
-        ledger.compact()
+    try:
+        for scores in reranker.score(_groups(by_image, load_image)):
+            done += len(scores.log_odds)
+            batch += _ledger_rows(scores, hashes[scores.image_id])
+            if len(batch) >= LEDGER_BATCH_PAIRS:
+                full, batch = batch, []
+                ledger.append(reranker.fingerprint, full)
+            advance(done)
+    finally:
+        ledger.append(reranker.fingerprint, batch)
+    ledger.compact()
+    return seconds
 
 
 def _groups(by_image: pl.DataFrame, load_image: Callable[[str], bytes]) -> Iterator[ImageTexts]:

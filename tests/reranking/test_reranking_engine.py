@@ -83,9 +83,7 @@ def test_sixty_four_texts_of_one_image(engine, loop, picture, png, model_type):
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("model_type", FAMILIES)
-def test_a_text_beyond_the_limit_is_cut_at_its_end(
-    engine, loop, picture, png, monkeypatch, model_type, direction
-):
+def test_a_text_beyond_the_limit_is_cut_at_its_end(engine, loop, picture, png, monkeypatch, model_type, direction):
     monkeypatch.setitem(families.FAMILIES, model_type, replace(families.FAMILIES[model_type], max_length=200))
     plain_loop = loop(model_type)
     monkeypatch.setattr(plain_loop, "habits", replace(reference_loop.HABITS[model_type], max_length=200))

@@ -60,8 +60,12 @@ def test_a_text_query_stands_before_its_image(prompts):
     after = prompts.image_document(0, (1, 1))
     ids = np.concatenate([before.tokens, after.tokens]).tolist()
     assert tokenizer().encode(tokenizer().decode(ids)) == ids
-    assert tokenizer().decode(ids[39:]).endswith(
-        "<Query>:Lamp.\n<Document>:<|vision_start|><|image_pad|><|vision_end|><|im_end|>\n<|im_start|>assistant\n"
+    assert (
+        tokenizer()
+        .decode(ids[39:])
+        .endswith(
+            "<Query>:Lamp.\n<Document>:<|vision_start|><|image_pad|><|vision_end|><|im_end|>\n<|im_start|>assistant\n"
+        )
     )
 
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from kg_pipeline.ids import sha256_text
-from kg_pipeline.reranking import ImageScores, ImageTexts, RerankerError, choose_reranker, score_pairs, scoring
+from kg_pipeline.reranking import ImageScores, ImageTexts, RerankerError, score_pairs, scoring
 from kg_pipeline.storage import ScoreLedger
 
 
@@ -124,9 +124,3 @@ def test_the_same_text_in_two_chunks_is_scored_once(tmp_path):
     assert len(reranker.asked) == 1
     assert frame["log_odds"].n_unique() == 1
     assert len(frame) == 2
-
-
-def test_a_reranker_that_is_not_there_is_refused_by_name():
-    assert choose_reranker("auto") is None
-    with pytest.raises(RerankerError, match="'qwen-vl' is not part of this version"):
-        choose_reranker("qwen-vl")
