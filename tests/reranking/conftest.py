@@ -12,6 +12,10 @@ from PIL import Image
 from qwen_checkpoints import TINY, Shape, build_checkpoint
 from reference_loop import ReferenceLoop
 
+from kg_pipeline.reranking.checkpoint import open_checkpoint
+from kg_pipeline.reranking.protocol import Direction
+from kg_pipeline.reranking.qwen_vl import Precision, QwenVLReranker
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
@@ -35,6 +39,30 @@ def loop(checkpoint: Callable[..., Path]) -> Callable[..., ReferenceLoop]:
         return ReferenceLoop(checkpoint(model_type, shape))
 
     return loaded
+
+
+@pytest.fixture(scope="session")
+def engine(checkpoint: Callable[..., Path]) -> Callable[..., QwenVLReranker]:
+    """The engine on that checkpoint, loaded once; `budget` is set anew at every call."""
+
+    @cache
+    def loaded(model_type: str, direction: Direction, shape: Shape, dtype: str) -> QwenVLReranker:
+        opened = open_checkpoint(str(checkpoint(model_type, shape)))
+        return QwenVLReranker(opened, direction=direction, precision=Precision(dtype, "cpu"))
+
+    def made(
+        model_type: str = "qwen2_5_vl",
+        direction: Direction = "image-to-text",
+        shape: Shape = TINY,
+        *,
+        dtype: str = "float32",
+        budget: int = 1024,
+    ) -> QwenVLReranker:
+        reranker = loaded(model_type, direction, shape, dtype)
+        reranker.token_budget = budget
+        return reranker
+
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -1,29 +1,29 @@
 """What goes wrong while scoring: memory, the device, a picture, a number that is none."""
 
 import pytest
-import torch
 
 from kg_pipeline.reranking import RerankerError, score_pairs
 from kg_pipeline.reranking.attention import block_mask, dense_steps, packed_attention
-from kg_pipeline.reranking.checkpoint import open_checkpoint
 from kg_pipeline.reranking.packing import Branch, Row, Segment, Tree, lay_out
 from kg_pipeline.reranking.protocol import ImageTexts
-from kg_pipeline.reranking.qwen_vl import Precision, QwenVLReranker
 from kg_pipeline.storage import ScoreLedger
+
+torch = pytest.importorskip("torch")
 
 TEXTS = ("lamp", "torque wrench, step 7", "机柜", "red handle of the valve")
 
 
 @pytest.fixture
-def reranker(checkpoint):
-    made = QwenVLReranker(open_checkpoint(str(checkpoint("qwen2_5_vl"))), precision=Precision("float32", "cpu", 1024))
+def reranker(engine):
+    made = engine()
     assert made.model
     return made
 
 
 @pytest.fixture
 def groups(picture, png):
-    return [ImageTexts(str(n), lambda data=png(picture(60 + 30 * n, 50)): data, TEXTS) for n in range(4)]
+    pictures = [png(picture(60 + 30 * number, 50)) for number in range(4)]
+    return [ImageTexts(str(number), lambda data=data: data, TEXTS) for number, data in enumerate(pictures)]
 
 
 def scored(reranker, groups):
