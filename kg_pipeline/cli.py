@@ -78,6 +78,7 @@ def run(
     checkpoint: Annotated[str | None, typer.Option(help="Folder or owner/model@commit of its weights.")] = None,
     dtype: Annotated[Dtype | None, typer.Option(help="Precision of the reranker; bfloat16 by default.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N, for the reranker.")] = None,
+    token_budget: Annotated[int | None, typer.Option(min=128, help="Tokens of one forward of the reranker.")] = None,
     allow_scorer_change: Annotated[
         bool, typer.Option("--allow-scorer-change", help="Let `auto` score anew with another scorer than last time.")
     ] = False,
@@ -104,6 +105,8 @@ def run(
         scoring["dtype"] = dtype.value
     if device:
         scoring["device"] = device
+    if token_budget:
+        scoring["token_budget"] = token_budget
     if allow_scorer_change:
         scoring["allow_scorer_change"] = True
     if no_ocr:

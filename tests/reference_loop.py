@@ -39,11 +39,12 @@ HABITS = {
 class ReferenceLoop:
     """Scores one pair after the other."""
 
-    def __init__(self, folder: Path, dtype: str = "float32") -> None:
+    def __init__(self, folder: Path, dtype: str = "float32", device: str = "cpu") -> None:
         import torch
         from transformers import AutoModelForImageTextToText, AutoProcessor
 
         self.model = AutoModelForImageTextToText.from_pretrained(folder, dtype=getattr(torch, dtype)).eval()
+        self.model.to(device)
         self.habits = HABITS[self.model.config.model_type]
         self.processor = AutoProcessor.from_pretrained(folder)
         vocabulary = self.processor.tokenizer.get_vocab()
@@ -61,7 +62,8 @@ class ReferenceLoop:
         """z_yes - z_no after the last token; the logits of the others change nothing and take most of the time."""
         import torch
 
-        inputs = self.inputs(image, text, direction, instruction)
+        made = self.inputs(image, text, direction, instruction)
+        inputs = {name: part.to(self.model.device) for name, part in made.items()}
         with torch.inference_mode():
             logits = self.model(**inputs, logits_to_keep=0 if all_logits else 1).logits[0, -1].float()
         return float(logits[self.yes] - logits[self.no])

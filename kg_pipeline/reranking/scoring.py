@@ -2,6 +2,7 @@
 
 import logging
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,8 +15,8 @@ from kg_pipeline.reranking.protocol import ImageScores, ImageTexts, Reranker, Re
 from kg_pipeline.storage import ScoreLedger
 from kg_pipeline.tables import TABLES
 
-LEDGER_BATCH_PAIRS = 512
-"""Pairs that a killed run loses at most; at 100–500 pairs/s a commit every few seconds."""
+LEDGER_BATCH_PAIRS, LEDGER_BATCH_SECONDS = 512, 5.0
+"""Pairs and seconds after which scores are committed: a killed run loses at most one batch."""
 
 logger = logging.getLogger(__name__)
 
@@ -82,14 +83,16 @@ def _score_into_ledger(
     hashes = {row["image_id"]: row["text_sha256"] for row in by_image.iter_rows(named=True)}
     advance = progress(estimate, len(new))
     done = 0
+    committed = time.monotonic()
     batch: list[tuple[str, str, float, bool]] = []
     try:
         for scores in reranker.score(_groups(by_image, load_image)):
             done += len(scores.log_odds)
             batch += _ledger_rows(scores, hashes[scores.image_id])
-            if len(batch) >= LEDGER_BATCH_PAIRS:
+            if len(batch) >= LEDGER_BATCH_PAIRS or time.monotonic() - committed >= LEDGER_BATCH_SECONDS:
                 full, batch = batch, []
                 ledger.append(reranker.fingerprint, full)
+                committed = time.monotonic()
             advance(done)
     finally:
         ledger.append(reranker.fingerprint, batch)

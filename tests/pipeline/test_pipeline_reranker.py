@@ -48,19 +48,18 @@ def test_a_run_that_died_while_scoring_goes_on_where_it_stopped(run, knowledge_b
     def counting(model, row, features, budget):
         if dies and scored:
             raise KeyboardInterrupt
-        scored.extend(branch.pair for tree in row.trees for branch in tree.branches)
+        scored.append(sum(len(tree.branches) for tree in row.trees))
         return score(model, row, features, budget)
 
     monkeypatch.setattr(QwenVLModel, "score", counting)
-    run()
+    run("--token-budget", "256")
     dies = False
     result = run()
     assert result.exit_code == 0, result.output
     last = knowledge_base.last_run()["scoring"]
-    pairs = knowledge_base.table("pair_scores").n_unique(["image_id", "text_id"])
     assert last["ledger_hits"] > 0
-    assert len(scored) == last["ledger_hits"] + last["model_calls"]
-    assert last["model_calls"] < pairs
+    assert last["model_calls"] > 0
+    assert sum(scored) == last["ledger_hits"] + last["model_calls"]
 
 
 def test_auto_does_not_go_back_to_the_evidence_model_unasked(run, knowledge_base):
