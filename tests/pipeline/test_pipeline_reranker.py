@@ -52,7 +52,7 @@ def test_a_run_that_died_while_scoring_goes_on_where_it_stopped(run, knowledge_b
         return score(model, row, features, budget)
 
     monkeypatch.setattr(QwenVLModel, "score", counting)
-    run("--token-budget", "256")
+    run("--token-budget", "512")  # a row for every image
     dies = False
     result = run()
     assert result.exit_code == 0, result.output

@@ -108,7 +108,7 @@ def test_wrong_options_are_refused_before_anything_runs(knowledge_base):
     assert knowledge_base.command("run").exit_code == 2
     result = knowledge_base.run("--reranker", "qwen-vl", "--no-graph")
     assert result.exit_code == 1
-    assert "not part of this version" in result.output
+    assert "needs weights: --checkpoint DIR" in result.output
 
 
 def test_a_run_of_a_configuration_runs_each_collection(knowledge_base, tmp_path):

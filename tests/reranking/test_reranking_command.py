@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kg_pipeline.cli import app
-from kg_pipeline.reranking import reasons
+from kg_pipeline.reranking import qwen_vl, reasons
 
 TEXTS = ["red alarm lamp", "机柜右后方的报警灯"]
 
@@ -72,7 +72,8 @@ def test_an_instruction_changes_score_and_scorer(score):
     assert plain["results"][0]["log_odds"] != told["results"][0]["log_odds"]
 
 
-def test_explaining_changes_no_score(score):
+def test_explaining_changes_no_score(score, monkeypatch):
+    monkeypatch.setattr(qwen_vl, "REASON_TOKENS", 4)
     plain = json.loads(score("a.png", options=["--json"]).stdout)
     explained = json.loads(score("a.png", options=["--json", "--explain"]).stdout)
     assert [row["log_odds"] for row in explained["results"]] == [row["log_odds"] for row in plain["results"]]
@@ -80,9 +81,10 @@ def test_explaining_changes_no_score(score):
     assert explained["reasons_parsed"] == 0  # random weights write no sentence
 
 
-def test_a_generated_reason_is_that_of_the_model_itself(engine, loop, picture, png):
+def test_a_generated_reason_is_that_of_the_model_itself(engine, loop, picture, png, monkeypatch):
     import torch
 
+    monkeypatch.setattr(qwen_vl, "REASON_TOKENS", 12)
     image, reranker, plain = picture(90, 60), engine(), loop("qwen2_5_vl")
     question = reasons.question(TEXTS[0])
     content = [{"type": "image", "image": image}, {"type": "text", "text": f"{question}\n\n{TEXTS[0]}"}]
@@ -92,7 +94,7 @@ def test_a_generated_reason_is_that_of_the_model_itself(engine, loop, picture, p
         return_tensors="pt",
     )  # fmt: skip
     with torch.inference_mode():
-        written = plain.model.generate(**inputs, max_new_tokens=64, do_sample=False)[0, inputs["input_ids"].shape[1] :]
+        written = plain.model.generate(**inputs, max_new_tokens=12, do_sample=False)[0, inputs["input_ids"].shape[1] :]
     expected = plain.processor.tokenizer.decode(written, skip_special_tokens=True).strip()
     assert reranker.explain(png(image), TEXTS[0]).text == expected
 

@@ -13,7 +13,7 @@ from kg_pipeline.reranking.qwen_vl import QwenVLReranker
 
 TOLERANCE = 1e-4
 DIRECTIONS = ["image-to-text", "text-to-image"]
-SIZES = [(60, 50), (300, 180), (60, 450), (201, 203)]
+SIZES = [(60, 50), (300, 180), (60, 450)]
 TEXTS = (
     "The red alarm lamp beside the cabinet door is lit.",
     "机柜右后方的报警灯亮起时，请先检查电源模块。",
