@@ -14,7 +14,8 @@ SPECIALS = (
 )  # fmt: skip
 VOCABULARY = 152064
 SHARPNESS = 40.0
-"""Factor on the last norm: without it the log-odds of all texts are within 0.05, and a wrong mask would not show."""
+"""Factor on the last norm of TINY, less for wider ones: log-odds of all texts would else be within 0.05 of each other,
+and a wrong mask would not show; much more, and the rounding of fp32 would."""
 
 # The chat template of Qwen2.5-VL and Qwen3-VL, without the branches for videos and tools.
 CHAT_TEMPLATE = (
@@ -112,7 +113,7 @@ def random_model(model_type: str, shape: Shape, scale: float = 4.0) -> Any:
                 weight.mul_(scale)
             elif "bias" in name or "norm" in name:  # all zero or one at first: a wrong use of them would not show
                 weight.add_(torch.randn_like(weight) * 0.1)
-        model.model.language_model.norm.weight.mul_(SHARPNESS)
+        model.model.language_model.norm.weight.mul_(SHARPNESS * TINY.hidden / shape.hidden)
     return model.eval()
 
 

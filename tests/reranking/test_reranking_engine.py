@@ -46,9 +46,9 @@ def test_packed_scores_are_those_of_the_loop(engine, loop, picture, png, model_t
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_a_wider_model_agrees_too(engine, loop, picture, png, direction):
-    image = picture(300, 200)
-    found = scores(engine("qwen2_5_vl", direction, MID_SIZE), {"a": png(image)}, PLAIN)["a"].log_odds
-    expected = [loop("qwen2_5_vl", MID_SIZE).log_odds(image, text, direction=direction) for text in PLAIN]
+    image, texts = picture(200, 130), PLAIN[:4]
+    found = scores(engine("qwen2_5_vl", direction, MID_SIZE), {"a": png(image)}, texts)["a"].log_odds
+    expected = [loop("qwen2_5_vl", MID_SIZE).log_odds(image, text, direction=direction) for text in texts]
     assert found == pytest.approx(expected, abs=TOLERANCE)
 
 
@@ -63,8 +63,9 @@ def test_sixty_four_texts_of_one_image(engine, loop, picture, png, model_type):
     image = picture(120, 90)
     texts = [f"Paragraph {number}. " + PLAIN[number % len(PLAIN)] for number in range(64)]
     found = scores(engine(model_type, budget=700), {"a": png(image)}, texts)["a"].log_odds
-    expected = [loop(model_type).log_odds(image, text) for text in texts]
-    assert found == pytest.approx(expected, abs=TOLERANCE)
+    every_fourth = [loop(model_type).log_odds(image, text) for text in texts[::4]]
+    assert len(found) == 64
+    assert found[::4] == pytest.approx(every_fourth, abs=TOLERANCE)
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
