@@ -5,8 +5,9 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,6 +44,30 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
+@dataclass(frozen=True)
+class ThisRun:
+    """What the options of `run` say beyond the configuration."""
+
+    scoring: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of a collection's scoring section; a collection is registered with them."""
+    hide_references: Path | None = None
+    with_graph: bool = True
+    allow_scorer_change: bool = False
+    allow_mass_delete: bool = False
+
+    def applied_to(self, collection: Collection) -> Collection:
+        """The collection with what holds for this run only."""
+        scoring = collection.scoring
+        return collection.model_copy(
+            update={
+                "hide_references": self.hide_references or collection.hide_references,
+                "scoring": scoring.model_copy(
+                    update={"allow_scorer_change": self.allow_scorer_change or scoring.allow_scorer_change}
+                ),
+            }
+        )
+
+
 Home = Annotated[
     Path | None,
     typer.Option(help="Folder for tables, caches, reports and the embedded graph.", envvar="KG_PIPELINE_HOME"),
@@ -62,7 +87,7 @@ def demo(home: Home = None) -> None:
     if config is None:
         raise fail(f"the examples are in neither {EXAMPLES[0]} nor {EXAMPLES[1]}; run this from a checkout")
     out.print("The example: a server room and an assembly line, in Chinese and English.\n")
-    _run_collections(_home(home), config, None, {}, with_graph=True)
+    _run_collections(_home(home), config, None, ThisRun())
 
 
 @app.command()
@@ -96,24 +121,21 @@ def run(
 ) -> None:
     """Run one collection, or all of a configuration, from files to graph and orphan report."""
     root = _home(home)
-    scoring: dict[str, Any] = {}
-    if reranker:
-        scoring["reranker"] = reranker.value
-    if checkpoint:
-        scoring["checkpoint"] = checkpoint
-    if dtype:
-        scoring["dtype"] = dtype.value
-    if device:
-        scoring["device"] = device
-    if token_budget:
-        scoring["token_budget"] = token_budget
-    if allow_scorer_change:
-        scoring["allow_scorer_change"] = True
-    if no_ocr:
-        scoring["ocr"] = False
-    changes: dict[str, Any] = {"scoring": scoring}
-    if hide_references:
-        changes["hide_references"] = hide_references.absolute()
+    given = {
+        "reranker": reranker and reranker.value,
+        "checkpoint": checkpoint,
+        "dtype": dtype and dtype.value,
+        "device": device,
+        "token_budget": token_budget,
+        "ocr": False if no_ocr else None,
+    }
+    this_run = ThisRun(
+        scoring={name: value for name, value in given.items() if value is not None},
+        hide_references=hide_references.absolute() if hide_references else None,
+        with_graph=not (no_graph or hide_references),
+        allow_scorer_change=allow_scorer_change,
+        allow_mass_delete=allow_mass_delete,
+    )
     if documents:
         if config:
             raise fail("give either --documents or --config, not both", 2)
@@ -121,8 +143,7 @@ def run(
         collection = config.stem
     elif images or site_root:
         raise fail("--images and --site-root go with --documents; in a configuration they stand in the file", 2)
-    changes["allow_mass_delete"] = allow_mass_delete
-    _run_collections(root, config, collection, changes, with_graph=not (no_graph or hide_references))
+    _run_collections(root, config, collection, this_run)
 
 
 @app.command()
@@ -273,9 +294,7 @@ def _register(root: Path, documents: Path, images: list[Path], name: str | None,
     return Collections(home=str(root)).register(collection)
 
 
-def _run_collections(
-    root: Path, config: Path | None, only: str | None, changes: dict[str, Any], *, with_graph: bool
-) -> None:
+def _run_collections(root: Path, config: Path | None, only: str | None, this_run: ThisRun) -> None:
     """Run the named collection, or every one of the configuration, and print what each run found."""
     from kg_pipeline.definitions import build_defs
     from kg_pipeline.orchestration.run import run_collection
@@ -293,16 +312,18 @@ def _run_collections(
     if not names:
         raise fail(f"no collection: give --documents DIR or --config FILE, or write {root / 'collections.yaml'}", 2)
     succeeded = True
-    with _embedded_graph(root) if with_graph else nullcontext():
+    with _embedded_graph(root) if this_run.with_graph else nullcontext():
         for name in names:
-            collection = _changed(configured[name], changes)
+            scoring = configured[name].scoring.model_copy(update=this_run.scoring)
+            collection = configured[name].model_copy(update={"scoring": scoring})
             if config:
-                resource.register(configured[name])
+                resource.register(collection)
+            collection = this_run.applied_to(collection)
             definitions = build_defs(
                 resource_overrides={
                     "tables": Tables(home=str(root)),
                     "collections": Collections(**places, override=collection.model_dump_json()),
-                    "graph": Graph(home=str(root), enabled=with_graph),
+                    "graph": Graph(home=str(root), enabled=this_run.with_graph),
                 }
             )
             with progress_bars():
@@ -311,8 +332,8 @@ def _run_collections(
                     root,
                     collection,
                     set(configured),
-                    with_graph=with_graph,
-                    allow_mass_delete=changes.get("allow_mass_delete", False),
+                    with_graph=this_run.with_graph,
+                    allow_mass_delete=this_run.allow_mass_delete,
                 )
             print_summary(summary)
             if summary.was_interrupted:
@@ -330,11 +351,3 @@ def _embedded_graph(root: Path) -> Iterator[None]:
         return
     with connect(Settings(), root):
         yield
-
-
-def _changed(collection: Collection, changes: dict[str, Any]) -> Collection:
-    """The collection with what the command line says on top."""
-    scoring = collection.scoring.model_copy(update=changes.get("scoring", {}))
-    return collection.model_copy(
-        update={"scoring": scoring, "hide_references": changes.get("hide_references", collection.hide_references)}
-    )

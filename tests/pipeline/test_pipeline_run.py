@@ -4,6 +4,8 @@ import json
 
 import polars as pl
 
+from kg_pipeline.config import load_collections
+
 
 def test_a_run_says_what_was_read_and_writes_every_table(knowledge_base):
     result = knowledge_base.run("--no-graph")
@@ -130,3 +132,12 @@ def test_a_mistake_in_the_configuration_names_file_line_and_key(knowledge_base, 
     result = knowledge_base.command("run", "--config", str(config))
     assert result.exit_code == 2
     assert "collections.yaml, line 4: collections.a.keep: unknown key; allowed here: concepts" in result.stderr
+
+
+def test_what_is_registered_for_the_ui_is_what_was_asked_but_for_what_held_for_one_run(knowledge_base, tmp_path):
+    hide = tmp_path / "hide.csv"
+    hide.write_text("document,image\nserver-room.md,img/alarm-lamp.png\n", encoding="utf-8")
+    assert knowledge_base.run("--hide-references", str(hide)).exit_code == 0
+    registered = load_collections(knowledge_base.home / "collections" / "kb.yaml")["kb"]
+    assert registered.scoring.ocr is False
+    assert registered.hide_references is None
