@@ -45,7 +45,7 @@ def block(collection: Collection, corpus: Corpus) -> Blocking:
     scoring = collection.scoring
     proposals = pl.concat(
         strategy.propose(corpus).with_columns(strategy=pl.lit(strategy.name)).collect()
-        for strategy in track(strategies(scoring), "propose candidates")
+        for strategy in track(strategies(scoring), "proposing candidates")
     )
     capped = cap(fuse(proposals), corpus, scoring)
     chunk_pairs = capped.filter(pl.col("by_image") | pl.col("by_text")).drop("by_image", "by_text")

@@ -38,7 +38,7 @@ def read_documents(
     """
     reader = _Reader(collection, ImageResolver(collection, image_files), previous)
     found = [entry for root in collection.documents for entry in list_documents(root)]
-    for entry in track(found, "Reading documents"):
+    for entry in track(found, "reading documents"):
         if isinstance(entry, UnlistedFolder):
             reader.keep_folder(entry)
         else:

@@ -34,7 +34,7 @@ def _passage_features(corpus: Corpus, pairs: pl.DataFrame) -> pl.DataFrame:
     image_rows = _rows(pairs["image_id"], fields.image_row)
     chunk_rows = _rows(pairs["text_id"], fields.chunk_row)
     values = {name: np.zeros(len(pairs)) for name in PASSAGE.weights}
-    for block in track(fields.blocks(), "compute features"):
+    for block in track(fields.blocks(), "computing features"):
         # Pairs are sorted by image_id, as pictures are: those of a block stand together.
         mine = slice(*np.searchsorted(image_rows, [block.start, block.stop]).tolist())
         if mine.start == mine.stop:

@@ -154,7 +154,7 @@ def test_progress_is_reported(read):
 
     with show_progress(Sink()):
         read({"docs/a.md": "x", "docs/b.md": "x"})
-    assert calls[-1] == ("Reading documents", 2, 2)
+    assert calls[-1] == ("reading documents", 2, 2)
 
 
 def test_hidden_references_lose_alt_and_caption_under_all_paths_of_the_bytes(read, tmp_path, caplog):
