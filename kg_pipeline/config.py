@@ -52,12 +52,18 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
-    home: Path = Field(DEFAULT_HOME, validation_alias="KG_PIPELINE_HOME")
-    config: Path | None = Field(None, validation_alias="KG_PIPELINE_CONFIG")
-    neo4j_uri: str | None = Field(None, validation_alias="NEO4J_URI")
-    neo4j_username: str = Field("neo4j", validation_alias="NEO4J_USERNAME")
-    neo4j_password: SecretStr = Field(SecretStr(""), validation_alias="NEO4J_PASSWORD")
-    neo4j_database: str | None = Field(None, validation_alias="NEO4J_DATABASE")
+    home: Path = Field(DEFAULT_HOME, validation_alias="KG_PIPELINE_HOME", description="folder for all that is kept")
+    config: Path | None = Field(None, validation_alias="KG_PIPELINE_CONFIG", description="a collections.yaml")
+    neo4j_uri: str | None = Field(
+        None, validation_alias="NEO4J_URI", description="Bolt address; unset: the embedded server"
+    )
+    neo4j_username: str = Field("neo4j", validation_alias="NEO4J_USERNAME", description="user of that server")
+    neo4j_password: SecretStr = Field(
+        SecretStr(""), validation_alias="NEO4J_PASSWORD", description="password of that user"
+    )
+    neo4j_database: str | None = Field(
+        None, validation_alias="NEO4J_DATABASE", description="database; unset: the server's default"
+    )
 
     @model_validator(mode="after")
     def _absolute(self) -> Self:
@@ -81,7 +87,7 @@ FilePath = Annotated[Path, AfterValidator(_resolved)]
 class DocumentRoot(_Section):
     """A folder of documents."""
 
-    root: FilePath
+    root: FilePath = Field(description="the folder")
     name: Name | None = Field(None, description="put before the paths of this root; only one root may be without")
     include: tuple[str, ...] = Field(("**",), description="patterns as in .gitignore, relative to the root")
     exclude: tuple[str, ...] = Field((), description="patterns as in .gitignore; they win over include")
@@ -94,7 +100,7 @@ class DocumentRoot(_Section):
 class ImageInventory(_Section):
     """A place where images are: exactly one of folder, archive, manifest."""
 
-    folder: FilePath | None = None
+    folder: FilePath | None = Field(None, description="a folder, with all below it")
     archive: FilePath | None = Field(None, description=".zip, .tar, .tar.gz, .tgz")
     manifest: FilePath | None = Field(None, description=".csv or .parquet with a column `path`")
     name: Name | None = Field(None, description="put before the paths; the file's or folder's name by default")
