@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from kg_pipeline.commands.console import err, out
 from kg_pipeline.config import Scoring
-from kg_pipeline.console import err, out
 
 
 class RerankerName(StrEnum):

@@ -1,0 +1,37 @@
+"""`kg-pipeline graph …`: ask the graph, compare it with the tables."""
+
+from typing import Annotated
+
+import polars as pl
+import typer
+
+from kg_pipeline.commands.console import print_plan
+from kg_pipeline.commands.options import Format, Home, home_folder, print_as
+from kg_pipeline.config import Settings
+from kg_pipeline.graph import WANTED_TABLES, connect, difference, wanted_graph
+from kg_pipeline.storage import TableStore
+
+app = typer.Typer(no_args_is_help=True, help="The graph server: NEO4J_URI, else the embedded one of HOME.")
+
+
+@app.command("query")
+def query(
+    cypher: Annotated[str, typer.Argument(help="A reading Cypher statement.")],
+    home: Home = None,
+    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.TABLE,  # noqa: A002
+) -> None:
+    """Ask the graph, also the embedded one, which is started for it."""
+    with connect(Settings(), home_folder(home)) as connection:
+        records = connection.read(cypher)
+    print_as(pl.DataFrame(records, infer_schema_length=None), format)
+
+
+@app.command("diff")
+def diff(collection: Annotated[str, typer.Option(help="The collection.")], home: Home = None) -> None:
+    """Say what the next sync of the tables would write and delete; nothing is written."""
+    root = home_folder(home)
+    store = TableStore(root)
+    frames = {name: store.scan(name, collection).collect() for name in WANTED_TABLES}
+    with connect(Settings(), root) as connection:
+        found = difference(connection, collection, wanted_graph(collection, frames), home=root)
+    print_plan(found.plan)
