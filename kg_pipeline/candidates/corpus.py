@@ -1,6 +1,6 @@
 """The tables that candidates and evidence are made from, and what both derive from them once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import polars as pl
@@ -27,6 +27,12 @@ class Corpus:
     def fields(self) -> Fields:
         """Scores of every picture on every passage and document, computed block by block when asked."""
         return Fields(self.documents, self.chunks, self.image_files, self.images, self.image_texts)
+
+    def with_references(self, references: pl.DataFrame) -> "Corpus":
+        """The same corpus with other references. The fields, which do not know of references, are computed once."""
+        other = replace(self, references=references)
+        other.__dict__["fields"] = self.fields
+        return other
 
     @cached_property
     def visible_references(self) -> pl.DataFrame:

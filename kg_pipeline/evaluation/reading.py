@@ -1,0 +1,34 @@
+"""A collection read for evaluation: as a run reads it, but nothing of it is written."""
+
+from pathlib import Path
+
+from kg_pipeline.candidates import Corpus
+from kg_pipeline.concepts import read_concepts
+from kg_pipeline.config import Collection
+from kg_pipeline.documents import DocumentTables, read_documents
+from kg_pipeline.images import InventoryTables, read_image_texts, read_inventory
+from kg_pipeline.storage import TableStore
+
+
+def read_corpus(collection: Collection, home: Path) -> Corpus:
+    """The tables of a collection from its files, in memory. Raises what reading raises.
+
+    The tables of an earlier run in `home` spare the reading of unchanged pictures, and its cache the OCR, which is
+    filled here as well. `hide_references` is left out of account: all references are needed as truth.
+    """
+    collection, store = collection.model_copy(update={"hide_references": None}), TableStore(home)
+    before = InventoryTables(*(store.read(name, collection.name) for name in InventoryTables._fields))
+    inventory = read_inventory(collection, before)
+    parsed = DocumentTables(*(store.read(name, collection.name) for name in DocumentTables._fields))
+    documents = read_documents(collection, inventory.image_files, parsed)
+    concepts = read_concepts(collection, documents.documents, documents.chunks)
+    return Corpus(
+        documents=documents.documents,
+        chunks=documents.chunks,
+        references=documents.references,
+        image_files=inventory.image_files,
+        images=inventory.images,
+        image_texts=read_image_texts(collection, inventory, home / "cache" / "ocr"),
+        concepts=concepts.concepts,
+        concept_mentions=concepts.concept_mentions,
+    )
