@@ -5,7 +5,15 @@ from dataclasses import asdict
 import dagster as dg
 from pydantic import Field
 
-from kg_pipeline.graph import RELATIONSHIPS, WANTED_TABLES, blocked_deletes, count_graph, sync, wanted_graph
+from kg_pipeline.graph import (
+    RELATIONSHIPS,
+    WANTED_TABLES,
+    blocked_deletes,
+    count_graph,
+    create_search_indexes,
+    sync,
+    wanted_graph,
+)
 from kg_pipeline.orchestration.partitions import by_collection
 from kg_pipeline.orchestration.progress import logged_progress
 from resources.collections import Collections
@@ -52,7 +60,11 @@ def knowledge_graph(
             allow_mass_delete=config.allow_mass_delete,
             full_refresh=config.full_refresh,
         )
+        indexes = create_search_indexes(connection)
         counts = count_graph(connection, collection.name)
+    for finding in indexes:
+        if finding.state in {"in the way", "refused", "populating"}:
+            context.log.warning("search index %s: %s %s", finding.index.name, finding.state, finding.advice)
     relationships = sum(count for name, count in counts.items() if name in RELATIONSHIPS)
     return dg.MaterializeResult(
         metadata={
@@ -62,5 +74,6 @@ def knowledge_graph(
             "nodes": sum(counts.values()) - relationships,
             "relationships": relationships,
             "counts": counts,
+            "search_indexes": {finding.index.name: finding.state for finding in indexes},
         }
     )

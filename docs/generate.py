@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from kg_pipeline.config import Collection, Settings
-from kg_pipeline.graph.model import NODES, RELATIONSHIPS, constraints
+from kg_pipeline.graph.model import NODES, RELATIONSHIPS, SEARCH_INDEXES, constraints, search_index
 from kg_pipeline.tables import PAIR_FEATURES, TABLES
 
 HERE = Path(__file__).parent
@@ -71,6 +71,16 @@ def graph_model_page() -> Iterator[str]:
     yield "## Constraints\n"
     yield "```cypher"
     yield from (f"{constraint};" for constraint in constraints())
+    yield "```\n"
+    yield "## Search indexes\n"
+    yield "Made at the end of a run on servers that have such indexes (Neo4j; not the embedded server). What is in the"
+    yield "way is left alone: `kg-pipeline doctor` says what to do.\n"
+    yield "| index | kind | finds | on |\n|---|---|---|---|"
+    for index in SEARCH_INDEXES:
+        on = ", ".join(f"`{index.label}.{name}`" for name in index.properties)
+        yield f"| `{index.name}` | {index.kind.lower()} | {index.doc} | {on} |"
+    yield "\n```cypher"
+    yield from (f"{search_index(index, 1024)};" for index in SEARCH_INDEXES)
     yield "```"
 
 

@@ -7,6 +7,7 @@ import typer
 
 from kg_pipeline.commands.console import print_plan
 from kg_pipeline.commands.options import Format, Home, home_folder, print_as
+from kg_pipeline.commands.parameters import parse_parameters
 from kg_pipeline.config import Settings
 from kg_pipeline.graph import WANTED_TABLES, connect, difference, wanted_graph
 from kg_pipeline.storage import TableStore
@@ -17,12 +18,17 @@ app = typer.Typer(no_args_is_help=True, help="The graph server: NEO4J_URI, else 
 @app.command("query")
 def query(
     cypher: Annotated[str, typer.Argument(help="A reading Cypher statement.")],
+    param: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A $NAME of the statement; JSON or text. Repeatable."),
+    ] = None,
     home: Home = None,
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.TABLE,  # noqa: A002
 ) -> None:
     """Ask the graph, also the embedded one, which is started for it."""
+    parameters = parse_parameters(param or [])
     with connect(Settings(), home_folder(home)) as connection:
-        records = connection.read(cypher)
+        records = connection.read(cypher, **parameters)
     print_as(pl.DataFrame(records, infer_schema_length=None), format)
 
 

@@ -4,14 +4,18 @@ from kg_pipeline.graph.connection import Connection, connect
 from kg_pipeline.graph.doctor import Check, check_server
 from kg_pipeline.graph.errors import DriftError, GraphError, SupersededError
 from kg_pipeline.graph.frames import Graph
-from kg_pipeline.graph.model import RELATIONSHIPS, constraints, schema_text
+from kg_pipeline.graph.model import RELATIONSHIPS, constraints
 from kg_pipeline.graph.planning import Plan, check_mass_delete, plan
 from kg_pipeline.graph.readback import count_graph, read_graph
+from kg_pipeline.graph.retrieval import PICTURES_OF_PASSAGES
+from kg_pipeline.graph.schema_text import schema_text
+from kg_pipeline.graph.search_indexes import IndexFinding, create_search_indexes, find_search_indexes
 from kg_pipeline.graph.syncing import Difference, SyncReport, difference, sync
 from kg_pipeline.graph.verdicts import harvest, harvest_verdicts
 from kg_pipeline.graph.wanted import WANTED_TABLES, blocked_deletes, wanted_graph
 
 __all__ = [
+    "PICTURES_OF_PASSAGES",
     "RELATIONSHIPS",
     "WANTED_TABLES",
     "Check",
@@ -20,6 +24,7 @@ __all__ = [
     "DriftError",
     "Graph",
     "GraphError",
+    "IndexFinding",
     "Plan",
     "SupersededError",
     "SyncReport",
@@ -29,7 +34,9 @@ __all__ = [
     "connect",
     "constraints",
     "count_graph",
+    "create_search_indexes",
     "difference",
+    "find_search_indexes",
     "harvest",
     "harvest_verdicts",
     "plan",

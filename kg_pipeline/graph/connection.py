@@ -66,7 +66,7 @@ class Connection:
     retry_seconds: float
     """How long a transaction is tried again when the server is away or others are in the way."""
 
-    def read(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
+    def read(self, text: str, /, **parameters: Any) -> list[dict[str, Any]]:
         """All records of a reading statement. Raises GraphError."""
 
         def work(transaction: neo4j.ManagedTransaction) -> list[dict[str, Any]]:
@@ -103,7 +103,7 @@ class Connection:
         bookmarks = self.driver.execute_query_bookmark_manager
         return self.driver.session(database=self.database, bookmark_manager=bookmarks)
 
-    def run(self, text: str, **parameters: Any) -> None:
+    def run(self, text: str, /, **parameters: Any) -> None:
         """Run one writing statement, e.g. DDL. Raises GraphError."""
         self.write(lambda transaction: transaction.run(text, parameters).consume())
 

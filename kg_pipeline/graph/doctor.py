@@ -8,6 +8,7 @@ from kg_pipeline.config import Settings
 from kg_pipeline.graph.connection import Connection, connect, explained
 from kg_pipeline.graph.errors import GraphError
 from kg_pipeline.graph.model import NODES, constraints
+from kg_pipeline.graph.search_indexes import find_search_indexes
 
 OLDEST = (5, 0)
 """The first version with elementId() and EXISTS {} as used here; tested with 5.26."""
@@ -43,6 +44,7 @@ def _checks(connection: Connection) -> Iterator[Check]:
     yield from in_the_way
     if not in_the_way:
         yield _constraints(connection)
+    yield from _search_indexes(connection)
 
 
 def _version(connection: Connection) -> Check:
@@ -76,6 +78,21 @@ def _constraints(connection: Connection) -> Check:
     except GraphError as error:
         return Check("graph constraints", False, f"missing on {', '.join(missing)}, and cannot be created", str(error))
     return Check("graph constraints", True, f"missing on {', '.join(missing)}; the first run creates them")
+
+
+def _search_indexes(connection: Connection) -> Iterator[Check]:
+    found = find_search_indexes(connection, None)
+    names = [finding.index.name for finding in found if finding.state in {"online", "populating"}]
+    missing = [finding.index.name for finding in found if finding.state == "missing"]
+    if all(finding.state == "unsupported" for finding in found):
+        yield Check("graph search", True, "this server has no full-text and vector indexes; a Neo4j server has")
+    if names:
+        yield Check("graph search", True, f"indexes {', '.join(names)}")
+    if missing:
+        yield Check("graph search", True, f"no index {', '.join(missing)} yet; the first run creates them")
+    for finding in found:
+        if finding.state == "in the way":
+            yield Check("graph search", False, f"index {finding.index.name} is not ours", finding.advice)
 
 
 def _try_to_create(connection: Connection) -> None:

@@ -1,8 +1,9 @@
-"""The model of the graph as data: one declaration per label and relationship type, constraints, the schema as text."""
+"""The model of the graph as data: a declaration per label, relationship type and search index, and their DDL."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 
@@ -10,6 +11,7 @@ from kg_pipeline.graph.errors import GraphError
 
 TEXT, INT, FLOAT = pl.String(), pl.Int64(), pl.Float64()
 TEXTS = pl.List(pl.String())
+VECTOR = pl.List(pl.Float32())
 # Milliseconds: what every Bolt server keeps (ArcadeDB cuts microseconds off).
 TIME = pl.Datetime("ms", "UTC")
 
@@ -182,6 +184,33 @@ RELATIONSHIPS: Mapping[str, RelationshipType] = {
 SYNCED_NODES = {label: node for label, node in NODES.items() if node.synced}
 
 
+@dataclass(frozen=True)
+class SearchIndex:
+    """An index to find nodes by words or by meaning; only servers that can search have it."""
+
+    name: str
+    kind: Literal["FULLTEXT", "VECTOR"]
+    label: str
+    properties: tuple[str, ...]
+    doc: str
+
+
+# One per label that people search: a full-text query over several labels ranks short names against long passages.
+SEARCH_INDEXES = (
+    SearchIndex("kg_pipeline_chunk_text", "FULLTEXT", "Chunk", ("text", "heading"), "passages by their words"),
+    SearchIndex("kg_pipeline_document_title", "FULLTEXT", "Document", ("title", "path"), "documents by title and file"),
+    SearchIndex("kg_pipeline_image_text", "FULLTEXT", "Image", ("text",), "pictures by what can be read in them"),
+    SearchIndex(
+        "kg_pipeline_concept_name", "FULLTEXT", "Concept", ("name", "aliases", "description"), "concepts by any name"
+    ),
+    SearchIndex("kg_pipeline_chunk_embedding", "VECTOR", "Chunk", ("embedding",), "passages by their meaning"),
+)
+
+# Cuts Chinese, Japanese and Korean into pairs of characters, and everything else at word boundaries, in lower case.
+ANALYZER = "cjk"
+SIMILARITY = "cosine"
+
+
 def constraints() -> list[str]:
     """DDL of the model: uniqueness of `id` only, which Community has (node keys and existence are Enterprise)."""
     return [
@@ -190,13 +219,12 @@ def constraints() -> list[str]:
     ]
 
 
-def schema_text() -> str:
-    """The model in words, e.g. as `neo4j_schema` of neo4j-graphrag's Text2CypherRetriever."""
-    lines = ["Node properties:"]
-    lines += [f"{node.label} {{{', '.join(['id', *node.properties])}}}: {node.doc}" for node in NODES.values()]
-    lines.append("Relationships:")
-    for relationship in RELATIONSHIPS.values():
-        properties = f" {{{', '.join(relationship.properties)}}}" if relationship.properties else ""
-        start, end = "|".join(relationship.start), "|".join(relationship.end)
-        lines.append(f"(:{start})-[:{relationship.type}{properties}]->(:{end}): {relationship.doc}")
-    return "\n".join(lines)
+def search_index(index: SearchIndex, dimensions: int | None = None) -> str:
+    """DDL of a search index; a vector index needs the number of `dimensions`."""
+    head = f"CREATE {index.kind} INDEX {index.name} IF NOT EXISTS FOR (n:{index.label}) ON"
+    if index.kind == "FULLTEXT":
+        properties = ", ".join(f"n.{name}" for name in index.properties)
+        return f"{head} EACH [{properties}] OPTIONS {{indexConfig: {{`fulltext.analyzer`: '{ANALYZER}'}}}}"
+    [name] = index.properties
+    settings = f"`vector.dimensions`: {dimensions}, `vector.similarity_function`: '{SIMILARITY}'"
+    return f"{head} n.{name} OPTIONS {{indexConfig: {{{settings}}}}}"

@@ -1,6 +1,7 @@
 import re
 
 import pytest
+from neo4j_graphrag.schema import format_schema
 
 from kg_pipeline.graph import GraphError, constraints, schema_text, statements
 from kg_pipeline.graph.model import NAME, NODES, RELATIONSHIPS, SYNCED_NODES, checked_name
@@ -58,7 +59,24 @@ def test_every_name_of_the_model_is_plain():
         assert set(edge.key) <= set(edge.properties)
 
 
-def test_the_schema_text_names_every_label_and_type():
-    text = schema_text()
-    assert "(:Chunk|Document)-[:HAS_VISUAL_EVIDENCE {" in text
-    assert all(name in text for name in (*NODES, *RELATIONSHIPS))
+def test_the_schema_text_reads_like_that_of_neo4j_graphrag():
+    told, notes = schema_text().split("\nWhat they mean:\n")
+    sections = re.split(r"(?:Node properties|Relationship properties|The relationships):\n", told)[1:]
+    nodes, relationships = ({} for _ in range(2))
+    for text, into in zip(sections, (nodes, relationships), strict=False):
+        for name, properties in re.findall(r"^(\w+) \{(.*)\}$", text, re.MULTILINE):
+            into[name] = [
+                dict(zip(("property", "type"), pair.split(": "), strict=True)) for pair in properties.split(", ")
+            ]
+    patterns = re.findall(r"^\(:(\w+)\)-\[:(\w+)\]->\(:(\w+)\)$", sections[2], re.MULTILINE)
+    read = {
+        "node_props": nodes,
+        "rel_props": relationships,
+        "relationships": [dict(zip(("start", "type", "end"), pattern, strict=True)) for pattern in patterns],
+    }
+    assert format_schema(read, is_enhanced=False) == told
+    assert nodes.keys() == NODES.keys()
+    assert relationships.keys() == RELATIONSHIPS.keys()
+    assert ("Chunk", "HAS_VISUAL_EVIDENCE", "Image") in patterns
+    assert {"property": "confidence", "type": "FLOAT"} in relationships["HAS_VISUAL_EVIDENCE"]
+    assert all(f"{name}: " in notes for name in (*NODES, *RELATIONSHIPS))
