@@ -6,14 +6,12 @@ import dagster as dg
 import polars as pl
 
 from assets.candidates import CORPUS_TABLES, load_corpus
-from kg_pipeline.concepts import concept_texts
 from kg_pipeline.evidence import EVIDENCE_SCORER, judge
 from kg_pipeline.evidence import score_pairs as score_with_evidence_model
-from kg_pipeline.images import open_image_bytes
 from kg_pipeline.orchestration.partitions import by_collection
 from kg_pipeline.orchestration.progress import logged_progress
 from kg_pipeline.orchestration.table_assets import table_asset
-from kg_pipeline.reranking import check_scorer_change, score_pairs
+from kg_pipeline.reranking import check_scorer_change, score_corpus_pairs
 from resources.collections import Collections
 from resources.reranker import RerankerResource
 from resources.tables import Tables
@@ -42,17 +40,13 @@ def pair_scores(
             {"reranker": choice.reason, "scorer": _scorer(scores), "model_calls": 0, "ledger_hits": 0}
         )
         return scores
-    corpus = load_corpus(tables, collection.name)
-    columns = ["text_sha256", "text"]
-    texts = pl.concat([corpus.chunks.select(columns), concept_texts(corpus.concepts).select(columns)]).unique()
-    uris = dict(corpus.images.join(corpus.image_files, on="path").select("image_id", "uri").iter_rows())
     with logged_progress(context):
-        scores, report = score_pairs(
+        scores, report = score_corpus_pairs(
             model,
             tables.ledger(),
+            load_corpus(tables, collection.name),
             pairs,
-            texts,
-            lambda image_id: open_image_bytes(uris[image_id], collection.limits),
+            collection.limits,
             collection.scoring.max_new_pairs,
         )
     context.add_output_metadata(

@@ -5,6 +5,7 @@ import typer
 from kg_pipeline.commands import graph
 from kg_pipeline.commands.dev import dev
 from kg_pipeline.commands.doctor import doctor
+from kg_pipeline.commands.evaluate import evaluate
 from kg_pipeline.commands.options import fail
 from kg_pipeline.commands.run import demo, run
 from kg_pipeline.commands.score import score
@@ -16,7 +17,7 @@ from kg_pipeline.storage import StorageError
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Pictures for a knowledge graph."
 )
-for command in (demo, run, tables, score, dev, doctor):
+for command in (demo, run, tables, score, evaluate, dev, doctor):
     app.command()(command)
 app.add_typer(graph.app, name="graph")
 

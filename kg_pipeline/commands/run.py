@@ -100,17 +100,15 @@ def run(
     if documents:
         if config:
             raise fail("give either --documents or --config, not both", 2)
-        config = _register(root, documents, images or [], collection, site_root or [])
-        collection = config.stem
+        described = described_collection(documents, images or [], collection, site_root or [])
+        config, collection = _register(root, described), described.name
     elif images or site_root:
         raise fail("--images and --site-root go with --documents; in a configuration they stand in the file", 2)
     _run_collections(root, config, collection, this_run)
 
 
-def _register(root: Path, documents: Path, images: list[Path], name: str | None, site_roots: list[str]) -> Path:
-    """Write the collection that the options describe under HOME/collections, for the UI and later commands."""
-    from resources.collections import Collections
-
+def described_collection(documents: Path, images: list[Path], name: str | None, site_roots: list[str]) -> Collection:
+    """The collection that the options --documents, --images, --collection and --site-root describe."""
     pairs = [item.partition("=") for item in site_roots]
     if bad := [item for item, pair in zip(site_roots, pairs, strict=True) if not pair[1]]:
         raise fail(f"--site-root {bad[0]!r}: expected PREFIX=DIR, for example /docs/=.", 2)
@@ -120,10 +118,16 @@ def _register(root: Path, documents: Path, images: list[Path], name: str | None,
         "images": [{"folder" if not path.is_file() else "archive": path} for path in images],
     }
     try:
-        collection = Collection.model_validate(section)
+        return Collection.model_validate(section)
     except ValidationError as error:
         problems = "; ".join(problem["msg"].removeprefix("Value error, ") for problem in error.errors())
         raise fail(f"these options do not make a collection: {problems}", 2) from error
+
+
+def _register(root: Path, collection: Collection) -> Path:
+    """Write the collection under HOME/collections, for the UI and later commands."""
+    from resources.collections import Collections
+
     return Collections(home=str(root)).register(collection)
 
 

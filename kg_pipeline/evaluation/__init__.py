@@ -1,19 +1,33 @@
 """Evaluation: hidden references, how well the pipeline finds them again, and how sure it may be. Nothing is fitted."""
 
+from kg_pipeline.evaluation.baseline import FILE_NAME
+from kg_pipeline.evaluation.errors import EvaluationError
+from kg_pipeline.evaluation.evaluating import Evaluation, Outcome, average_table, evaluate
 from kg_pipeline.evaluation.hidden_run import PROTOCOLS, HiddenRun, Protocol, Score, hidden_run
+from kg_pipeline.evaluation.history import History
 from kg_pipeline.evaluation.reading import read_corpus
-from kg_pipeline.evaluation.stress import STRESSES, stressed
+from kg_pipeline.evaluation.scenarios import FACETS
+from kg_pipeline.evaluation.stress import STRESSES, stress_name, stressed
 from kg_pipeline.evaluation.truth import asked, truth_of, with_truth
 
 __all__ = [
+    "FACETS",
+    "FILE_NAME",
     "PROTOCOLS",
     "STRESSES",
+    "Evaluation",
+    "EvaluationError",
     "HiddenRun",
+    "History",
+    "Outcome",
     "Protocol",
     "Score",
     "asked",
+    "average_table",
+    "evaluate",
     "hidden_run",
     "read_corpus",
+    "stress_name",
     "stressed",
     "truth_of",
     "with_truth",

@@ -8,6 +8,7 @@ import polars as pl
 
 from kg_pipeline.candidates import Corpus
 from kg_pipeline.config import Collection
+from kg_pipeline.evaluation.truth import truth_of
 from kg_pipeline.evidence import judge, score_pairs, select_candidates
 from kg_pipeline.progress import track
 from kg_pipeline.tables import TABLES
@@ -31,6 +32,10 @@ class HiddenRun:
     """Table candidate_pairs, features included, and `fold`."""
     evidence: pl.DataFrame
     """Table visual_evidence, and `fold`. Its `image_rank` is among all pictures of the pass."""
+    rivals: pl.DataFrame
+    """For passages that hold a reference to a hidden picture, what the pictures of the pass scored there: fold,
+    text_id, image_id, log_odds, score, and `right`, whether it is such a picture. Visible ones of the passage, which
+    are neither right nor wrong, are left out."""
 
 
 def hidden_run(
@@ -42,13 +47,15 @@ def hidden_run(
     bytes, are hidden at a time, as those of a real orphan are. Verdicts are left out: people give them by looking at
     what is to be found. `score` is the evidence model unless a reranker is passed in.
     """
+    true = truth_of(corpus).filter("strict", text_kind="chunk")
     parts = [
-        _pass(collection, hidden, score).of(pictures, fold)
+        _pass(collection, hidden, true, pictures, fold, score)
         for fold, pictures, hidden in track(list(_passes(corpus, protocol)), f"hiding references ({protocol})")
     ]
     return HiddenRun(
         pl.concat(part.pairs for part in parts).sort("image_id", "text_kind", "position"),
         pl.concat(part.evidence for part in parts).sort("type", "image_id", "text_kind", "rank"),
+        pl.concat(part.rivals for part in parts).sort("fold", "text_id", "image_id"),
     )
 
 
@@ -68,17 +75,6 @@ def without_references(corpus: Corpus, image_ids: pl.Series) -> Corpus:
     return corpus.with_references(visible)
 
 
-@dataclass(frozen=True)
-class _Pass:
-    pairs: pl.DataFrame
-    evidence: pl.DataFrame
-
-    def of(self, image_ids: pl.Series, fold: int) -> "_Pass":
-        """The rows of these pictures."""
-        wanted = pl.col("image_id").is_in(image_ids.implode())
-        return _Pass(*(frame.filter(wanted).with_columns(fold=fold) for frame in (self.pairs, self.evidence)))
-
-
 def _passes(corpus: Corpus, protocol: Protocol) -> Iterator[tuple[int, pl.Series, Corpus]]:
     """Fold, its pictures, and the corpus in which they are hidden."""
     image_ids = corpus.images["image_id"]
@@ -92,7 +88,21 @@ def _passes(corpus: Corpus, protocol: Protocol) -> Iterator[tuple[int, pl.Series
             yield fold, pictures, without_references(corpus, pictures)
 
 
-def _pass(collection: Collection, corpus: Corpus, score: Score) -> _Pass:
+def _pass(
+    collection: Collection, corpus: Corpus, true: pl.DataFrame, pictures: pl.Series, fold: int, score: Score
+) -> HiddenRun:
+    """One pass over a corpus in which `pictures` are hidden."""
     pairs = select_candidates(collection, corpus).pairs
     evidence = judge(collection, corpus, pairs, score(corpus, pairs), TABLES["verdicts"].empty())
-    return _Pass(pairs, evidence)
+    hidden = pl.col("image_id").is_in(pictures.implode())
+    right = true.select("image_id", "text_id", right=pl.lit(True))
+    rivals = (
+        evidence.filter(text_kind="chunk")
+        .join(right.filter(hidden), on="text_id", how="semi")
+        .join(right, on=["image_id", "text_id"], how="left")
+        .with_columns(pl.col("right").fill_null(False))
+        .filter(~pl.col("right") | hidden)
+        .select(pl.lit(fold).alias("fold"), "text_id", "image_id", "log_odds", "score", "right")
+    )
+    of_fold = pl.lit(fold).alias("fold")
+    return HiddenRun(pairs.filter(hidden).with_columns(of_fold), evidence.filter(hidden).with_columns(of_fold), rivals)

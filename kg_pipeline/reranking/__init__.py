@@ -1,6 +1,7 @@
 """Rerankers that look at the picture: the protocol they share and the scoring of candidate pairs with the ledger."""
 
 from kg_pipeline.reranking.choice import Choice, check_scorer_change, choose_reranker
+from kg_pipeline.reranking.corpus_scoring import score_corpus_pairs
 from kg_pipeline.reranking.direct import add_reasons, score_files
 from kg_pipeline.reranking.protocol import ImageScores, ImageTexts, Reranker, RerankerError
 from kg_pipeline.reranking.reasons import parsed_share
@@ -17,6 +18,7 @@ __all__ = [
     "check_scorer_change",
     "choose_reranker",
     "parsed_share",
+    "score_corpus_pairs",
     "score_files",
     "score_pairs",
 ]

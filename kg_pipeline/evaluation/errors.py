@@ -1,0 +1,5 @@
+"""Errors of evaluation."""
+
+
+class EvaluationError(Exception):
+    """An evaluation cannot be made."""
