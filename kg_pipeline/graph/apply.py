@@ -118,7 +118,11 @@ def complete(claim: Claim, input_hash: str, foreign: tuple[str, ...]) -> Head:
     """Mark the generation complete and return the state of the collection from now on. Raises SupersededError."""
     parameters = {**claim.parameters, "input_hash": input_hash, "foreign_ends": list(foreign)}
     _transact(claim, lambda transaction: transaction.run(statements.COMPLETE, parameters).consume())
-    return read_head(claim.connection, claim.collection)
+    head = read_head(claim.connection, claim.collection)
+    if head.generation != claim.generation:
+        # A whole other run since the commit: its head must never vouch for what this one wrote.
+        raise SupersededError(_superseded(claim.collection, claim.generation, head.generation))
+    return head
 
 
 def delete_strays(claim: Claim, elements: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kg_pipeline.graph.apply import Head, apply, claim, complete, delete_strays, read_head
+from kg_pipeline.graph.apply import Claim, Head, apply, claim, complete, delete_strays, read_head
 from kg_pipeline.graph.connection import Connection
 from kg_pipeline.graph.errors import DriftError
 from kg_pipeline.graph.frames import Graph
@@ -57,13 +57,7 @@ def difference(
     connection: Connection, collection: str, wanted: Graph, *, home: Path, full_refresh: bool = False
 ) -> Difference:
     """What a sync would do; nothing is written. Raises GraphError."""
-    head = read_head(connection, collection)
-    last = SyncedState(home, collection, connection.identity).load(head) if head.clean and not full_refresh else None
-    if last is not None:
-        return Difference(head, last, plan(last, wanted), False, [])
-    last = read_graph(connection, collection, _foreign(head, wanted))
-    strays = find_strays(connection, collection, last, _foreign(head, wanted))
-    return Difference(head, last, plan(last, wanted), True, strays)
+    return _compared(connection, collection, wanted, read_head(connection, collection), home, full_refresh)
 
 
 def sync(
@@ -82,14 +76,23 @@ def sync(
     instead of believing the note of the last run. Raises GraphError; SupersededError when a newer run took over.
     """
     wanted, foreign_missing = present_foreign(connection, wanted)
+
+    def attempt(full_refresh: bool) -> tuple[Head, Plan, Difference]:
+        head = read_head(connection, collection)
+        taken = None
+        if head.claimed != head.generation:
+            # The run that claimed last may be writing still: what is read before it is fenced off can be old already.
+            taken = _claim(connection, collection, head, wanted)
+        found = _compared(connection, collection, wanted, head, home, full_refresh)
+        planned = found.plan.without_deletes() if deletes_blocked else found.plan
+        check_mass_delete(planned, found.last, allowed=allow_mass_delete)
+        return *_write(connection, collection, wanted, found, planned, home, taken), found
+
     try:
-        found = difference(connection, collection, wanted, home=home, full_refresh=full_refresh)
-        done = _write(connection, collection, wanted, found, home, deletes_blocked, allow_mass_delete)
+        head, planned, found = attempt(full_refresh)
     except DriftError:
         # The graph is not what the note says. Once more, against what it really holds; a second time is an error.
-        found = difference(connection, collection, wanted, home=home, full_refresh=True)
-        done = _write(connection, collection, wanted, found, home, deletes_blocked, allow_mass_delete)
-    head, planned = done
+        head, planned, found = attempt(True)
     return SyncReport(
         generation=head.generation,
         upserted=_counted(planned.upserts),
@@ -103,29 +106,41 @@ def sync(
     )
 
 
-def _write(
-    connection: Connection,
-    collection: str,
-    wanted: Graph,
-    found: Difference,
-    home: Path,
-    deletes_blocked: str | None,
-    allow_mass_delete: bool,
-) -> tuple[Head, Plan]:
-    planned = found.plan.without_deletes() if deletes_blocked else found.plan
-    state = SyncedState(home, collection, connection.identity)
-    check_mass_delete(planned, found.last, allowed=allow_mass_delete)
-    foreign = _foreign(found.head, wanted)
-    if planned.empty and found.head.clean and not found.strays:
-        if found.read_back:
-            state.save(found.head, found.last)
-        return found.head, planned
+def _compared(
+    connection: Connection, collection: str, wanted: Graph, head: Head, home: Path, full_refresh: bool
+) -> Difference:
+    last = SyncedState(home, collection, connection.identity).load(head) if head.clean and not full_refresh else None
+    if last is not None:
+        return Difference(head, last, plan(last, wanted), False, [])
+    last = read_graph(connection, collection, _foreign(head, wanted))
+    strays = find_strays(connection, collection, last, _foreign(head, wanted))
+    return Difference(head, last, plan(last, wanted), True, strays)
+
+
+def _claim(connection: Connection, collection: str, head: Head, wanted: Graph) -> Claim:
     for statement in constraints():
         connection.run(statement)
     # Milliseconds: what every server keeps, so that the note compares equal to what is read.
     now = datetime.now(UTC)
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-    claimed = claim(connection, collection, found.head, now, foreign)
+    return claim(connection, collection, head, now, _foreign(head, wanted))
+
+
+def _write(
+    connection: Connection,
+    collection: str,
+    wanted: Graph,
+    found: Difference,
+    planned: Plan,
+    home: Path,
+    taken: Claim | None,
+) -> tuple[Head, Plan]:
+    state = SyncedState(home, collection, connection.identity)
+    if planned.empty and found.head.clean and not found.strays:
+        if found.read_back:
+            state.save(found.head, found.last)
+        return found.head, planned
+    claimed = taken or _claim(connection, collection, found.head, wanted)
     if found.strays:
         delete_strays(claimed, found.strays)
     apply(claimed, planned, applied(found.last, Plan(planned.upserts, Graph.empty())).counts())
