@@ -5,6 +5,7 @@ from dataclasses import asdict
 import dagster as dg
 from pydantic import Field
 
+from kg_pipeline.embedding import dimensions_of
 from kg_pipeline.graph import (
     RELATIONSHIPS,
     WANTED_TABLES,
@@ -60,7 +61,7 @@ def knowledge_graph(
             allow_mass_delete=config.allow_mass_delete,
             full_refresh=config.full_refresh,
         )
-        indexes = create_search_indexes(connection)
+        indexes = create_search_indexes(connection, dimensions_of(frames["embeddings"]))
         counts = count_graph(connection, collection.name)
     for finding in indexes:
         if finding.state in {"in the way", "refused", "populating"}:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from kg_pipeline.config import Collection, Settings
 from kg_pipeline.graph.model import NODES, RELATIONSHIPS, SEARCH_INDEXES, constraints, search_index
@@ -42,8 +42,8 @@ def configuration_page() -> Iterator[str]:
     yield from _model_rows(Collection)
     yield "\n## Environment\n"
     yield "| variable | meaning | default |\n|---|---|---|"
-    for name, field in Settings.model_fields.items():
-        default = "" if name == "neo4j_password" else field.default
+    for field in Settings.model_fields.values():
+        default = "" if isinstance(field.default, SecretStr) else field.default
         yield f"| `{field.validation_alias}` | {_cell(field.description or '')} | {_default(default)} |"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets import candidates, graph, ingestion, reports, scoring
+from assets import candidates, embeddings, graph, ingestion, reports, scoring
 from kg_pipeline.orchestration.checks import checks
 from kg_pipeline.orchestration.io_manager import TableIOManager
 from kg_pipeline.orchestration.jobs import whole_path, without_graph
@@ -34,7 +34,7 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
     }
     resources["io_manager"] = TableIOManager(tables=resources["tables"])
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([ingestion, candidates, scoring, reports, graph]),
+        assets=dg.load_assets_from_modules([ingestion, embeddings, candidates, scoring, reports, graph]),
         asset_checks=checks,
         jobs=[whole_path, without_graph],
         schedules=[nightly],

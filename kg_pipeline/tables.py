@@ -7,6 +7,7 @@ import polars as pl
 
 TEXT, INT, FLOAT, BOOL = pl.String(), pl.Int64(), pl.Float64(), pl.Boolean()
 TEXTS = pl.List(pl.String())
+VECTOR = pl.List(pl.Float32())
 TIME = pl.Datetime("us", "UTC")
 
 
@@ -273,6 +274,17 @@ TABLES: Mapping[str, Table] = {
                 log_odds=(FLOAT, "of 'this picture shows this text'; null when it could not be scored"),
                 score=(FLOAT, "10·sigmoid(log_odds)"),
                 truncated=(BOOL, "whether the text was cut to the model's limit"),
+            ),
+        ),
+        Table(
+            "embeddings",
+            "Vectors of passages, one per distinct text; no rows unless the collection has a section `embeddings`.",
+            ("text_sha256",),
+            _columns(
+                text_sha256=(TEXT, "of the passage's text"),
+                embedder=(TEXT, "fingerprint of the model"),
+                vector=(VECTOR, "of length 1, four decimals; null when the model does not take the text"),
+                error=(TEXT, "why there is no vector"),
             ),
         ),
         Table(

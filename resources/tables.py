@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 from kg_pipeline.config import Settings
+from kg_pipeline.embedding import EmbeddingCache
 from kg_pipeline.storage import ScoreLedger, TableStore
 
 
@@ -30,6 +31,10 @@ class Tables(dg.ConfigurableResource):
     def ocr_cache(self) -> Path:
         """Folder of what was read in images, by content."""
         return self.root / "cache" / "ocr"
+
+    def embedding_cache(self) -> EmbeddingCache:
+        """The vectors of texts, by content."""
+        return EmbeddingCache(self.root / "cache" / "embeddings")
 
     def gallery(self, collection: str) -> Path:
         """File of a collection's gallery."""

@@ -19,6 +19,7 @@ CONTRACT = {
     "concept_mentions": "concept_id chunk_id alias",
     "candidate_pairs": "image_id text_kind text_id text_sha256 strategies fused_score position features",
     "pair_scores": "image_id text_kind text_id scorer direction log_odds score truncated",
+    "embeddings": "text_sha256 embedder vector error",
     "visual_evidence": (
         "type image_id text_kind text_id document_id best_chunk_id log_odds score confidence confidence_source "
         "calibrator rank margin margin_points image_rank image_margin image_margin_points strategies contributions "

@@ -13,7 +13,7 @@ from kg_pipeline.graph import statements
 from kg_pipeline.graph.connection import BatchTooLargeError, Connection, Result
 from kg_pipeline.graph.errors import DriftError, GraphError, SupersededError
 from kg_pipeline.graph.frames import Ends, end_kinds
-from kg_pipeline.graph.model import MARKER, NODES, RELATIONSHIPS, SYNCED_NODES
+from kg_pipeline.graph.model import MARKER, NODES, RELATIONSHIPS, SYNCED_NODES, VECTOR
 from kg_pipeline.graph.planning import Plan
 from kg_pipeline.progress import progress
 
@@ -177,8 +177,10 @@ def _row_bytes(rows: pl.DataFrame) -> pl.Series:
         for name, dtype in flat.schema.items()
         if dtype == pl.List(pl.String)
     ]
+    # A float is 9 bytes on the wire.
+    vectors = [pl.col(name).list.len() * 9 for name, dtype in flat.schema.items() if dtype == VECTOR]
     # 100: numbers, keys and framing of a row.
-    return flat.select(pl.sum_horizontal(pl.lit(100), *texts, *lists).cast(pl.Int64).alias("bytes"))["bytes"]
+    return flat.select(pl.sum_horizontal(pl.lit(100), *texts, *lists, *vectors).cast(pl.Int64).alias("bytes"))["bytes"]
 
 
 def _upsert(

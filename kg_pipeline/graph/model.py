@@ -110,7 +110,16 @@ NODES: Mapping[str, NodeType] = {
         NodeType(
             "Chunk",
             "a passage",
-            {"text": TEXT, "index": INT, "heading": TEXT, "line_start": INT, "line_end": INT, "page": INT},
+            {
+                "text": TEXT,
+                "index": INT,
+                "heading": TEXT,
+                "line_start": INT,
+                "line_end": INT,
+                "page": INT,
+                # Null, so not there, when the collection has no section `embeddings`.
+                "embedding": VECTOR,
+            },
         ),
         NodeType(
             "Image",

@@ -10,7 +10,19 @@ from kg_pipeline.graph import statements
 from kg_pipeline.graph.apply import count, foreign_keys
 from kg_pipeline.graph.connection import Connection
 from kg_pipeline.graph.frames import Ends, Graph
-from kg_pipeline.graph.model import ENDS, NODES, RELATIONSHIPS, SYNCED_NODES, TIME, RelationshipType
+from kg_pipeline.graph.model import (
+    ENDS,
+    FLOAT,
+    INT,
+    NODES,
+    RELATIONSHIPS,
+    SYNCED_NODES,
+    TEXT,
+    TEXTS,
+    TIME,
+    VECTOR,
+    RelationshipType,
+)
 
 
 def count_graph(connection: Connection, collection: str) -> dict[str, int]:
@@ -118,7 +130,7 @@ def _frame(connection: Connection, text: str, schema: pl.Schema, collection: str
     # Somebody may have put a value of another type there: such a cell reads as null, differs and is written again.
     return pl.DataFrame(
         {
-            name: pl.Series(name, [_READ[type(dtype)](row[name]) for row in rows], dtype, strict=False)
+            name: pl.Series(name, [_READ[dtype](row[name]) for row in rows], dtype, strict=False)
             for name, dtype in schema.items()
         }
     )
@@ -132,6 +144,10 @@ def _texts(value: Any) -> list[str] | None:
     return [str(item) for item in value] if isinstance(value, list) else None
 
 
+def _numbers(value: Any) -> list[float] | None:
+    return value if isinstance(value, list) and all(isinstance(item, int | float) for item in value) else None
+
+
 def _number(value: Any) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
@@ -140,10 +156,11 @@ def _time(value: Any) -> Any:
     return value.to_native() if isinstance(value, DateTime) else None
 
 
-_READ: dict[type[pl.DataType], Callable[[Any], Any]] = {
-    pl.String: _text,
-    pl.Int64: _number,
-    pl.Float64: _number,
-    pl.List: _texts,
-    type(TIME): _time,
+_READ: dict[pl.DataType, Callable[[Any], Any]] = {
+    TEXT: _text,
+    INT: _number,
+    FLOAT: _number,
+    TEXTS: _texts,
+    VECTOR: _numbers,
+    TIME: _time,
 }

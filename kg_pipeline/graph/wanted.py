@@ -15,6 +15,7 @@ from kg_pipeline.tables import TABLES
 WANTED_TABLES = (
     "documents",
     "chunks",
+    "embeddings",
     "images",
     "image_files",
     "image_texts",
@@ -44,7 +45,7 @@ def wanted_graph(collection: str, tables: Mapping[str, pl.DataFrame]) -> Graph:
     tables = {name: tables.get(name, TABLES[name].empty()) for name in WANTED_TABLES}
     nodes = {
         "Document": _documents(tables["documents"]),
-        "Chunk": _chunks(tables["chunks"]),
+        "Chunk": _chunks(tables["chunks"], tables["embeddings"]),
         "Image": _images(tables["images"], tables["image_texts"]),
         "Concept": _own(tables["concepts"]).select("name", "aliases", "description", id="concept_id"),
         "OrphanReport": _report(collection, tables["orphan_images"]),
@@ -102,10 +103,11 @@ def _documents(documents: pl.DataFrame) -> pl.DataFrame:
     return readable.select("title", "uri", "path", "format", "language", "sha256", id="document_id")
 
 
-def _chunks(chunks: pl.DataFrame) -> pl.DataFrame:
+def _chunks(chunks: pl.DataFrame, embeddings: pl.DataFrame) -> pl.DataFrame:
     heading = pl.col("heading_path").list.join(" > ")
     heading = pl.when(heading != "").then(heading)
-    return chunks.select("text", "index", "line_start", "line_end", "page", id="chunk_id", heading=heading)
+    rows = chunks.join(embeddings.select("text_sha256", embedding="vector"), on="text_sha256", how="left")
+    return rows.select("text", "index", "line_start", "line_end", "page", "embedding", id="chunk_id", heading=heading)
 
 
 def _images(images: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
