@@ -8,8 +8,9 @@ import polars as pl
 from kg_pipeline.concepts import read_concepts
 from kg_pipeline.config import Limits
 from kg_pipeline.documents import DocumentTables, read_documents
-from kg_pipeline.graph import harvest_verdicts
+from kg_pipeline.graph import take_over_verdicts
 from kg_pipeline.images import InventoryTables, read_image_texts, read_inventory, thumbnail
+from kg_pipeline.orchestration.io_manager import table_metadata
 from kg_pipeline.orchestration.partitions import by_collection
 from kg_pipeline.orchestration.progress import logged_progress
 from kg_pipeline.orchestration.table_assets import table_asset, table_outs
@@ -75,13 +76,18 @@ def found_concepts(
 
 
 @dg.asset(**table_asset("verdicts"), **placed)
-def verdicts(context: dg.AssetExecutionContext, tables: Tables, graph: Graph) -> pl.DataFrame:
-    """Verdicts given before, and those that people set as a property in the graph since."""
-    known = tables.store().read("verdicts", context.partition_key)
-    if not graph.enabled:
-        return known
-    with graph.connect() as connection:
-        return harvest_verdicts(connection, context.partition_key, known)
+def verdicts(context: dg.AssetExecutionContext, tables: Tables, graph: Graph) -> dg.MaterializeResult:
+    """Verdicts given before, and those that people set as a property in the graph since.
+
+    Not written by the IO manager but as an update: `kg-pipeline review` may write to the table at the same time.
+    """
+    collection, store = context.partition_key, tables.store()
+    if graph.enabled:
+        with graph.connect() as connection:
+            rows = take_over_verdicts(connection, collection, store)
+    else:
+        rows = store.update("verdicts", collection, lambda known: known)
+    return dg.MaterializeResult(metadata=table_metadata(store.path("verdicts", collection), rows))
 
 
 def _by_status(frame: pl.DataFrame) -> dict[str, int]:

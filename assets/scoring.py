@@ -12,6 +12,7 @@ from kg_pipeline.orchestration.partitions import by_collection
 from kg_pipeline.orchestration.progress import logged_progress
 from kg_pipeline.orchestration.table_assets import table_asset
 from kg_pipeline.reranking import check_scorer_change, score_corpus_pairs
+from kg_pipeline.verdicts import JUDGED_TABLES, count_verdicts
 from resources.collections import Collections
 from resources.reranker import RerankerResource
 from resources.tables import Tables
@@ -63,26 +64,23 @@ def pair_scores(
     return scores
 
 
-@dg.asset(**table_asset("visual_evidence"), **placed, deps=CORPUS_TABLES)
+@dg.asset(**table_asset("visual_evidence"), **placed, deps=[*CORPUS_TABLES, "verdicts"])
 def visual_evidence(
     context: dg.AssetExecutionContext,
     collections: Collections,
     tables: Tables,
     candidate_pairs: pl.LazyFrame,
     pair_scores: pl.LazyFrame,
-    verdicts: pl.LazyFrame,
 ) -> pl.DataFrame:
     """Rank the pairs, give each a confidence and a reason, and decide which become edges."""
     collection = collections.get(context.partition_key)
-    evidence = judge(
-        collection,
-        load_corpus(tables, collection.name),
-        candidate_pairs.collect(),
-        pair_scores.collect(),
-        verdicts.collect(),
-    )
+    corpus = load_corpus(tables, collection.name)
+    verdicts = tables.store().read("verdicts", collection.name)
+    evidence = judge(collection, corpus, candidate_pairs.collect(), pair_scores.collect(), verdicts)
     kept = evidence.filter("kept").group_by("type", "text_kind").len().sort("type", "text_kind")
     context.add_output_metadata({f"kept/{type_}/{kind}": count for type_, kind, count in kept.iter_rows()})
+    counts = count_verdicts(verdicts, {table: getattr(corpus, table) for table in JUDGED_TABLES})
+    context.add_output_metadata({f"verdicts/{said}": count for said, count in counts.items()})
     return evidence
 
 

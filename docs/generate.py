@@ -66,8 +66,9 @@ def graph_model_page() -> Iterator[str]:
         names = ", ".join(f"`{name}`" for name in edge.properties)
         yield f"| `{_cell(pattern)}` | {_cell(edge.doc)} | {names} |"
     yield "\n`OrphanReport` counts every orphan file; `LISTS` leads to those that are images: an unreadable file has no"
-    yield "Image node. Set `verdict` to `accepted` or `rejected` (and `verdict_by`) on a HAS_VISUAL_EVIDENCE or"
-    yield "ILLUSTRATES relationship by hand, and the next run takes it over.\n"
+    yield "Image node. Set `verdict` (`accepted`, `rejected`, `withdrawn`; and `verdict_by`, `verdict_at`) on a"
+    yield "HAS_VISUAL_EVIDENCE, ILLUSTRATES or REJECTED_EVIDENCE relationship by hand, and the next run takes it over:"
+    yield "[graph-operations.md](graph-operations.md).\n"
     yield "## Constraints\n"
     yield "```cypher"
     yield from (f"{constraint};" for constraint in constraints())

@@ -2,7 +2,7 @@
 
 import typer
 
-from kg_pipeline.commands import graph
+from kg_pipeline.commands import graph, review
 from kg_pipeline.commands.dev import dev
 from kg_pipeline.commands.doctor import doctor
 from kg_pipeline.commands.evaluate import evaluate
@@ -20,6 +20,7 @@ app = typer.Typer(
 for command in (demo, run, tables, score, evaluate, dev, doctor):
     app.command()(command)
 app.add_typer(graph.app, name="graph")
+app.add_typer(review.app, name="review")
 
 ocr = typer.Typer(no_args_is_help=True, help="Text that was read in images.")
 ocr.command("import")(ocr_import)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:  # Dagster takes a second to import, which `tables` and `--hel
 PRINTED_ROWS = 50
 MARKS = {"ok": "[green]✓[/]", "note": "[yellow]–[/]", "problem": "[red]✗[/]"}
 
+VERDICT_WORDS = {"not_applicable": "not applicable any more (text or image gone)"}
+
 BEST_PICTURES = """\
 MATCH (c:Chunk {{collection: '{name}'}})-[e:HAS_VISUAL_EVIDENCE]->(i:Image)-[m:IN_COLLECTION]->({{id: '{name}'}})
 RETURN m.paths[0] AS picture, e.confidence AS confidence, left(c.text, 80) AS passage, e.reason AS reason
@@ -149,6 +151,8 @@ def _lines(summary: "RunSummary") -> Iterator[tuple[str, str]]:
         )
     if summary.edges:
         yield "edges", _by(summary.edges)
+    if any(summary.verdicts.values()):
+        yield "verdicts", _by({VERDICT_WORDS.get(said, said): count for said, count in summary.verdicts.items()})
     if "orphan_images" in counts:
         yield "orphan images", f"{counts['orphan_images']} ({_by(summary.orphans)})" if summary.orphans else "none"
     if summary.gallery:

@@ -10,11 +10,8 @@ from kg_pipeline.evidence.features import KEY, pair_features
 from kg_pipeline.evidence.model import EVIDENCE_SCORER, contributions, log_odds, sigmoid
 from kg_pipeline.evidence.ranking import with_ranks
 from kg_pipeline.evidence.reasons import findings, reason
-from kg_pipeline.evidence.verdicts import current_verdicts
 from kg_pipeline.tables import TABLES
-
-ACCEPTED = "accepted"
-"""Verdict, and the strategy of a pair that is here only because a person accepted it."""
+from kg_pipeline.verdicts import ACCEPTED, JUDGED_TABLES, REJECTED, current_verdicts
 
 
 def judge(
@@ -29,9 +26,9 @@ def judge(
     `log_odds` and `score` are those of `pair_scores`; contributions are always the evidence model's. A document is
     worth as much as its best passage that nobody rejected.
     """
-    said = current_verdicts(corpus, verdicts)
+    said = current_verdicts(verdicts, {table: getattr(corpus, table) for table in JUDGED_TABLES})
     pairs = pl.concat([candidate_pairs, _accepted_only(corpus, candidate_pairs, said)]).sort(KEY)
-    scored = _scored(pairs, pair_scores).join(said.drop("text_sha256"), on=KEY, how="left", maintain_order="left")
+    scored = _scored(pairs, pair_scores).join(said.drop("text_sha256", "at"), on=KEY, how="left", maintain_order="left")
     scored = scored.join(
         corpus.chunks.select("document_id", text_id="chunk_id"), on="text_id", how="left", maintain_order="left"
     )
@@ -44,7 +41,7 @@ def judge(
 
 
 def _accepted_only(corpus: Corpus, candidate_pairs: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
-    """Rows of candidate_pairs, without position, for accepted pairs that were not proposed."""
+    """Rows of candidate_pairs, without position, for accepted pairs that were not proposed (strategy `accepted`)."""
     missing = said.filter(pl.col("verdict") == ACCEPTED).join(candidate_pairs, on=KEY, how="anti")
     rows = missing.select(*KEY, "text_sha256").with_columns(
         strategies=pl.lit([ACCEPTED]), fused_score=pl.lit(0.0), position=pl.lit(None, pl.Int64())
@@ -103,7 +100,7 @@ def _best_chunk(corpus: Corpus, texts: pl.DataFrame) -> pl.Series:
 
 def _documents(texts: pl.DataFrame) -> pl.DataFrame:
     """One row per image and document: its best passage, rejected passages last."""
-    rejected = pl.col("verdict").eq("rejected").fill_null(False)
+    rejected = pl.col("verdict").eq(REJECTED).fill_null(False)
     accepted = pl.col("verdict").eq(ACCEPTED).any()
     all_rejected = pl.col("rejected").all()
     best = (
@@ -118,7 +115,7 @@ def _documents(texts: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.all().exclude("strategies", "verdict", "by", "rejected").first(),
             pl.col("strategies").explode().unique().sort(),
-            verdict=pl.when(accepted).then(pl.lit(ACCEPTED)).when(all_rejected).then(pl.lit("rejected")),
+            verdict=pl.when(accepted).then(pl.lit(ACCEPTED)).when(all_rejected).then(pl.lit(REJECTED)),
             by=pl.when(accepted)
             .then(pl.col("by").filter(pl.col("verdict") == ACCEPTED).first())
             .when(all_rejected)
@@ -147,7 +144,7 @@ def _explained(ranked: pl.DataFrame, corpus: Corpus, rule: KeptRule) -> pl.DataF
         calibrator=pl.lit(None, pl.String()),
         kept=pl.when(pl.col("verdict") == ACCEPTED)
         .then(pl.lit(True))
-        .when(pl.col("verdict") == "rejected")
+        .when(pl.col("verdict") == REJECTED)
         .then(pl.lit(False))
         .otherwise(by_rule.fill_null(False)),
         reason=reason(rule),

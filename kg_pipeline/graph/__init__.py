@@ -11,7 +11,7 @@ from kg_pipeline.graph.retrieval import PICTURES_OF_PASSAGES
 from kg_pipeline.graph.schema_text import schema_text
 from kg_pipeline.graph.search_indexes import IndexFinding, create_search_indexes, find_search_indexes
 from kg_pipeline.graph.syncing import Difference, SyncReport, difference, sync
-from kg_pipeline.graph.verdicts import harvest, harvest_verdicts
+from kg_pipeline.graph.verdicts import harvest, take_over_verdicts
 from kg_pipeline.graph.wanted import WANTED_TABLES, blocked_deletes, wanted_graph
 
 __all__ = [
@@ -38,10 +38,10 @@ __all__ = [
     "difference",
     "find_search_indexes",
     "harvest",
-    "harvest_verdicts",
     "plan",
     "read_graph",
     "schema_text",
     "sync",
+    "take_over_verdicts",
     "wanted_graph",
 ]

@@ -136,8 +136,8 @@ NODES: Mapping[str, NodeType] = {
         ),
         NodeType(
             "OrphanReport",
-            "the images that nothing uses; counts = JSON, files per reason",
-            {"counts": TEXT},
+            "the images that nothing uses; counts = JSON, files per reason; and how many verdicts hold",
+            {"counts": TEXT, "verdicts_accepted": INT, "verdicts_rejected": INT, "verdicts_not_applicable": INT},
             stamped=("generated_at",),
         ),
         NodeType("Collection", "a body of knowledge", {"generation": INT, "input_hash": TEXT}, synced=False),

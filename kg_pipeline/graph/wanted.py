@@ -5,12 +5,12 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from kg_pipeline.concepts import concept_text
 from kg_pipeline.graph.errors import GraphError
 from kg_pipeline.graph.frames import Graph
 from kg_pipeline.graph.model import EVIDENCE, NODES, RELATIONSHIPS, checked_name
-from kg_pipeline.ids import sha256_text, stable_id
+from kg_pipeline.ids import stable_id
 from kg_pipeline.tables import TABLES
+from kg_pipeline.verdicts import ACCEPTED, REJECTED, VERDICT_KEY, count_verdicts, current_verdicts
 
 WANTED_TABLES = (
     "documents",
@@ -48,11 +48,13 @@ def wanted_graph(collection: str, tables: Mapping[str, pl.DataFrame]) -> Graph:
         "Chunk": _chunks(tables["chunks"], tables["embeddings"]),
         "Image": _images(tables["images"], tables["image_texts"]),
         "Concept": _own(tables["concepts"]).select("name", "aliases", "description", id="concept_id"),
-        "OrphanReport": _report(collection, tables["orphan_images"]),
+        "OrphanReport": _report(collection, tables),
     }
     chunks = tables["chunks"].join(nodes["Document"], left_on="document_id", right_on="id", how="semi")
     nodes["Chunk"] = nodes["Chunk"].join(chunks, left_on="id", right_on="chunk_id", how="semi")
-    evidence = tables["visual_evidence"].filter(pl.col("kept"))
+    said = current_verdicts(tables["verdicts"], tables)
+    accepted, rejected = said.filter(verdict=ACCEPTED), said.filter(verdict=REJECTED)
+    evidence = _without_rejected(tables["visual_evidence"].filter(pl.col("kept")), rejected)
     raw = {
         "FROM_DOCUMENT": _ends(chunks, ("Chunk", "chunk_id"), ("Document", "document_id")),
         "NEXT_CHUNK": _ends(_next(chunks), ("Chunk", "chunk_id"), ("Chunk", "next_id")),
@@ -63,9 +65,9 @@ def wanted_graph(collection: str, tables: Mapping[str, pl.DataFrame]) -> Graph:
         ),
         "IN_COLLECTION": _in_collection(collection, tables),
         "REFERENCES": _references(tables["references"]),
-        "HAS_VISUAL_EVIDENCE": _evidence_of_texts(evidence, tables),
-        "ILLUSTRATES": _evidence_of_concepts(evidence, tables),
-        "REJECTED_EVIDENCE": _rejected(tables),
+        "HAS_VISUAL_EVIDENCE": _evidence_of_texts(evidence, accepted),
+        "ILLUSTRATES": _evidence_of_concepts(evidence, accepted),
+        "REJECTED_EVIDENCE": _rejected(rejected),
         "LISTS": _listed(collection, tables["orphan_images"]),
     }
     known = _known_ends(collection, nodes, tables["concepts"])
@@ -122,9 +124,16 @@ def _images(images: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
     return images.join(joined, on="image_id", how="left").select("format", "width", "height", "text", id="image_id")
 
 
-def _report(collection: str, orphans: pl.DataFrame) -> pl.DataFrame:
-    counts = dict(orphans.group_by("reason").len().sort("reason").rows())
-    return pl.DataFrame({"id": [_report_id(collection)], "counts": [json.dumps(counts)]})
+def _report(collection: str, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    counts = dict(tables["orphan_images"].group_by("reason").len().sort("reason").rows())
+    verdicts = count_verdicts(tables["verdicts"], tables)
+    return pl.DataFrame(
+        {
+            "id": [_report_id(collection)],
+            "counts": [json.dumps(counts)],
+            **{f"verdicts_{said}": [count] for said, count in verdicts.items()},
+        }
+    )
 
 
 def _report_id(collection: str) -> str:
@@ -181,60 +190,49 @@ def _references(references: pl.DataFrame) -> pl.DataFrame:
     return _ends(embedded, ("Chunk", "chunk_id"), ("Image", "image_id"), "line", "target", "alt", "caption")
 
 
-def _evidence_of_texts(evidence: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    rows = evidence.filter(pl.col("text_kind").is_in(["chunk", "document"]))
-    accepted = _judged_chunks(tables, "accepted").select("image_id", text_id="chunk_id", verdict="verdict")
-    passages = _ends(
-        _with_verdict(rows.filter(pl.col("text_kind") == "chunk"), accepted),
-        ("Chunk", "text_id"),
-        ("Image", "image_id"),
-        *EVIDENCE,
-    )
-    documents = _with_verdict(rows.filter(pl.col("text_kind") == "document"), accepted.clear())
-    documents = documents.with_columns(best_chunk=pl.col("best_chunk_id"))
+def _without_rejected(evidence: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
+    """A verdict may have been given after the evidence was judged; the next run finds another best passage."""
+    passages = rejected.filter(text_kind="chunk").select("image_id", best_chunk_id="text_id")
+    of_documents = pl.col("text_kind") == "document"
     return pl.concat(
-        [passages, _ends(documents, ("Document", "text_id"), ("Image", "image_id"), *EVIDENCE, "best_chunk")],
+        [
+            evidence.filter(~of_documents).join(rejected, on=VERDICT_KEY, how="anti"),
+            evidence.filter(of_documents).join(passages, on=["image_id", "best_chunk_id"], how="anti"),
+        ]
+    )
+
+
+def _evidence_of_texts(evidence: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
+    rows = _with_verdict(evidence.filter(pl.col("text_kind").is_in(["chunk", "document"])), accepted)
+    passages = rows.filter(pl.col("text_kind") == "chunk")
+    documents = rows.filter(pl.col("text_kind") == "document").with_columns(best_chunk=pl.col("best_chunk_id"))
+    return pl.concat(
+        [
+            _ends(passages, ("Chunk", "text_id"), ("Image", "image_id"), *EVIDENCE),
+            _ends(documents, ("Document", "text_id"), ("Image", "image_id"), *EVIDENCE, "best_chunk"),
+        ],
         how="diagonal",
     )
 
 
-def _evidence_of_concepts(evidence: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    accepted = _judged_concepts(tables, "accepted").select("image_id", text_id="concept_id", verdict="verdict")
+def _evidence_of_concepts(evidence: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
     rows = _with_verdict(evidence.filter(pl.col("text_kind") == "concept"), accepted)
     return _ends(rows, ("Image", "image_id"), ("Concept", "text_id"), *EVIDENCE)
 
 
 def _with_verdict(evidence: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
-    joined = evidence.join(accepted.unique(["image_id", "text_id"]), on=["image_id", "text_id"], how="left")
+    joined = evidence.join(accepted.select(*VERDICT_KEY, "verdict"), on=VERDICT_KEY, how="left", maintain_order="left")
     return joined.with_columns(verdict_synced=pl.col("verdict"))
 
 
-def _rejected(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+def _rejected(rejected: pl.DataFrame) -> pl.DataFrame:
+    passages, concepts = rejected.filter(text_kind="chunk"), rejected.filter(text_kind="concept")
     return pl.concat(
         [
-            _ends(_judged_chunks(tables, "rejected"), ("Chunk", "chunk_id"), ("Image", "image_id"), "by", "at"),
-            _ends(_judged_concepts(tables, "rejected"), ("Concept", "concept_id"), ("Image", "image_id"), "by", "at"),
+            _ends(passages, ("Chunk", "text_id"), ("Image", "image_id"), "by", "at"),
+            _ends(concepts, ("Concept", "text_id"), ("Image", "image_id"), "by", "at"),
         ]
     )
-
-
-def _judged_chunks(tables: Mapping[str, pl.DataFrame], verdict: str) -> pl.DataFrame:
-    """Verdicts with the passages they hold for: those of the document that have the judged text, wherever it moved."""
-    verdicts = tables["verdicts"].filter(pl.col("verdict") == verdict, pl.col("text_kind") == "chunk")
-    chunks = tables["chunks"].select("chunk_id", "document_id", "text_sha256")
-    return verdicts.join(chunks, on=["document_id", "text_sha256"])
-
-
-def _judged_concepts(tables: Mapping[str, pl.DataFrame], verdict: str) -> pl.DataFrame:
-    verdicts = tables["verdicts"].filter(pl.col("verdict") == verdict, pl.col("text_kind") == "concept")
-    texts = [
-        (concept, sha256_text(concept_text(name, aliases, description)))
-        for concept, name, aliases, description in tables["concepts"]
-        .select("concept_id", "name", "aliases", "description")
-        .iter_rows()
-    ]
-    hashes = pl.DataFrame(texts, schema={"concept_id": pl.String, "text_sha256": pl.String}, orient="row")
-    return verdicts.rename({"document_id": "concept_id"}).join(hashes, on=["concept_id", "text_sha256"])
 
 
 def _listed(collection: str, orphans: pl.DataFrame) -> pl.DataFrame:

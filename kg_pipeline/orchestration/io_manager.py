@@ -1,5 +1,8 @@
 """Asset values as tables: an asset called like a table is stored in the table store, and read from it lazily."""
 
+from pathlib import Path
+from typing import Any
+
 import dagster as dg
 import polars as pl
 
@@ -23,17 +26,20 @@ class TableIOManager(dg.ConfigurableIOManager):
         """Replace the table of this partition. Raises TableError when the frame does not fit its schema."""
         table = context.asset_key.to_user_string()
         rows = self.tables.store().write(table, context.partition_key, obj)
-        context.add_output_metadata(
-            {
-                "dagster/partition_row_count": len(rows),
-                "path": dg.MetadataValue.path(str(self.tables.store().path(table, context.partition_key))),
-                "sample": dg.MetadataValue.md(markdown_table(rows.head(SAMPLE_ROWS))),
-            }
-        )
+        context.add_output_metadata(table_metadata(self.tables.store().path(table, context.partition_key), rows))
 
     def load_input(self, context: dg.InputContext) -> pl.LazyFrame:
         """The table of this partition, lazily. Raises MissingTableError when it was never materialized."""
         return self.tables.store().scan(context.asset_key.to_user_string(), context.partition_key)
+
+
+def table_metadata(path: Path, rows: pl.DataFrame) -> dict[str, Any]:
+    """What Dagster shows of a table that was written: number of rows, file, the first rows."""
+    return {
+        "dagster/partition_row_count": len(rows),
+        "path": dg.MetadataValue.path(str(path)),
+        "sample": dg.MetadataValue.md(markdown_table(rows.head(SAMPLE_ROWS))),
+    }
 
 
 def column_schema(table: str) -> dg.TableSchema:

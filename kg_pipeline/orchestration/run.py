@@ -48,6 +48,8 @@ class RunSummary:
     orphans: Mapping[str, int] = field(default_factory=dict)
     edges: Mapping[str, int] = field(default_factory=dict)
     """Kept rows of visual_evidence by type and text kind."""
+    verdicts: Mapping[str, int] = field(default_factory=dict)
+    """Verdicts that accept, that reject, and that hold for nothing any more."""
     scoring: Mapping[str, Any] = field(default_factory=dict)
     graph: Mapping[str, Any] | None = None
     gallery: Path | None = None
@@ -78,6 +80,7 @@ class RunSummary:
             "statuses": {table: dict(by_status) for table, by_status in self.statuses.items()},
             "orphans": dict(self.orphans),
             "edges": dict(self.edges),
+            "verdicts": dict(self.verdicts),
             "scoring": dict(self.scoring),
             "graph": dict(self.graph) if self.graph is not None else None,
             "gallery": str(self.gallery) if self.gallery else None,
@@ -133,6 +136,7 @@ def _summarize(result: dg.ExecuteInProcessResult, home: Path, name: str, seconds
         statuses={table: _count(store, table, name, "status") for table in made if "status" in TABLES[table].schema},
         orphans=_count(store, "orphan_images", name, "reason") if "orphan_images" in metadata else {},
         edges=_prefixed(metadata.get("visual_evidence", {}), "kept/"),
+        verdicts=_prefixed(metadata.get("visual_evidence", {}), "verdicts/"),
         scoring={
             key: metadata["pair_scores"][key]
             for key in ("scorer", "model_calls", "ledger_hits", "unscored")

@@ -1,11 +1,15 @@
 """Tables as Parquet files, one per table and collection, replaced atomically."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
+from filelock import FileLock, Timeout
 
 from kg_pipeline.storage.atomic import replacing
 from kg_pipeline.tables import TABLES, Table, TableError
+
+LOCK_SECONDS = 60.0
 
 
 class StorageError(Exception):
@@ -58,6 +62,27 @@ class TableStore:
                 f"cannot write {path}: {error.strerror or error}; check free space and rights of {self.home}"
             ) from error
         return rows
+
+    def update(self, table: str, collection: str, change: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
+        """Replace the table by `change` of what it holds (empty when never written) and return what was written.
+
+        Updates of several processes follow one another: none is lost. Raises TableError, StorageError.
+        """
+        path = self.path(table, collection)
+        lock = path.with_name(f".{path.name}.lock")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(lock, timeout=LOCK_SECONDS):
+                return self.write(table, collection, change(self.read(table, collection)))
+        except Timeout as error:
+            raise StorageError(
+                f"cannot update {path}: another process has held {lock} for {LOCK_SECONDS:.0f} s; try again when it "
+                "has ended"
+            ) from error
+        except OSError as error:
+            raise StorageError(
+                f"cannot update {path}: {error.strerror or error}; check free space and rights of {self.home}"
+            ) from error
 
     def collections(self, table: str) -> list[str]:
         """Names of the collections for which `table` was written."""
