@@ -6,6 +6,7 @@ import dagster as dg
 import polars as pl
 
 from kg_pipeline.candidates import Corpus
+from kg_pipeline.concepts import usable_concepts
 from kg_pipeline.evidence import select_candidates
 from kg_pipeline.orchestration.partitions import by_collection
 from kg_pipeline.orchestration.table_assets import table_asset
@@ -18,7 +19,8 @@ CORPUS_TABLES = [field.name for field in fields(Corpus)]
 def load_corpus(tables: Tables, collection: str) -> Corpus:
     """Everything that was read of a collection. Raises MissingTableError."""
     store = tables.store()
-    return Corpus(**{table: store.scan(table, collection).collect() for table in CORPUS_TABLES})
+    frames = {table: store.scan(table, collection).collect() for table in CORPUS_TABLES}
+    return Corpus(**frames | {"concepts": usable_concepts(frames["concepts"])})
 
 
 @dg.asset(

@@ -57,7 +57,7 @@ def knowledge_graph(
             collection.name,
             wanted_graph(collection.name, frames),
             home=tables.root,
-            deletes_blocked=blocked_deletes(frames["documents"], frames["image_files"]),
+            deletes_blocked=blocked_deletes(frames["documents"], frames["image_files"], frames["concepts"]),
             allow_mass_delete=config.allow_mass_delete,
             full_refresh=config.full_refresh,
         )

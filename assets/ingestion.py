@@ -41,13 +41,13 @@ def image_inventory(
 
 @dg.multi_asset(outs=table_outs("documents", "chunks", "references"), **placed)
 def parsed_documents(
-    context: dg.AssetExecutionContext, collections: Collections, tables: Tables, image_files: pl.LazyFrame
+    context: dg.AssetExecutionContext, collections: Collections, tables: Tables, graph: Graph, image_files: pl.LazyFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Parse the documents into passages and resolve their references to images."""
     collection, store = collections.get(context.partition_key), tables.store()
     previous = DocumentTables(*(store.read(name, collection.name) for name in DocumentTables._fields))
-    with logged_progress(context):
-        parsed = read_documents(collection, image_files.collect(), previous)
+    with logged_progress(context), graph.read_nodes() as read_nodes:
+        parsed = read_documents(collection, image_files.collect(), previous, read_nodes)
     context.add_output_metadata(_by_status(parsed.documents), "documents")
     context.add_output_metadata(_by_status(parsed.references), "references")
     return parsed
@@ -69,10 +69,20 @@ def image_texts(
 
 @dg.multi_asset(outs=table_outs("concepts", "concept_mentions"), **placed)
 def found_concepts(
-    context: dg.AssetExecutionContext, collections: Collections, documents: pl.LazyFrame, chunks: pl.LazyFrame
+    context: dg.AssetExecutionContext,
+    collections: Collections,
+    tables: Tables,
+    graph: Graph,
+    documents: pl.LazyFrame,
+    chunks: pl.LazyFrame,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Read the glossary and headings, and find where the passages name them."""
-    return read_concepts(collections.get(context.partition_key), documents.collect(), chunks.collect())
+    """Read graph sources, glossary and headings, and find where the passages name them."""
+    collection = collections.get(context.partition_key)
+    previous = tables.store().read("concepts", collection.name)
+    with graph.read_nodes() as read_nodes:
+        found = read_concepts(collection, documents.collect(), chunks.collect(), previous, read_nodes)
+    context.add_output_metadata(_by_status(found.concepts), "concepts")
+    return found
 
 
 @dg.asset(**table_asset("verdicts"), **placed)

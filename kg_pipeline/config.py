@@ -10,14 +10,18 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     SecretStr,
+    Tag,
     ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from kg_pipeline.graph_nodes import ConceptNodes, DocumentNodes
 
 DEFAULT_HOME = Path(".kg-pipeline")
 SKIPPED_FOLDERS = frozenset(
@@ -102,6 +106,30 @@ class DocumentRoot(_Section):
     )
 
 
+class GraphDocuments(_Section):
+    """Documents that are nodes which somebody else keeps in the graph."""
+
+    graph: DocumentNodes = Field(description="which nodes")
+    name: Name | None = Field(None, description="put before their keys in `path`; the label by default")
+
+    @property
+    def prefix(self) -> str:
+        """What the paths of its documents begin with."""
+        return self.name or self.graph.label
+
+
+FOLDER, GRAPH = "folder", "graph"
+
+
+def _kind_of_documents(entry: Any) -> str:
+    return GRAPH if isinstance(entry, GraphDocuments) or (isinstance(entry, dict) and "graph" in entry) else FOLDER
+
+
+Documents = Annotated[
+    Annotated[DocumentRoot, Tag(FOLDER)] | Annotated[GraphDocuments, Tag(GRAPH)], Discriminator(_kind_of_documents)
+]
+
+
 class ImageInventory(_Section):
     """A place where images are: exactly one of folder, archive, manifest."""
 
@@ -138,6 +166,7 @@ class ConceptSources(_Section):
     heading_levels: tuple[Annotated[int, Field(ge=1, le=6)], ...] = Field(
         (), description="headings of these levels are concepts"
     )
+    graph: tuple[ConceptNodes, ...] = Field((), description="nodes that somebody else keeps in the graph")
 
 
 class Embeddings(_Section):
@@ -210,7 +239,7 @@ class Collection(_Section):
     """One body of knowledge: partition, unit of backfill and scope of every delete."""
 
     name: Name
-    documents: tuple[DocumentRoot, ...] = Field(min_length=1)
+    documents: tuple[Documents, ...] = Field(min_length=1)
     images: tuple[ImageInventory, ...] = ()
     concepts: ConceptSources = ConceptSources()
     scoring: Scoring = Scoring()
@@ -221,22 +250,41 @@ class Collection(_Section):
         None, description="CSV with columns document,image: references to leave out, to measure; never synced"
     )
 
+    @field_validator("documents", mode="before")
+    @classmethod
+    def _one_kind_each(cls, entries: Any) -> Any:
+        for entry in entries if isinstance(entries, list | tuple) else ():
+            if isinstance(entry, dict) and {"root", "graph"} <= set(entry):
+                raise ValueError("give exactly one of root, graph in an entry")
+        return entries
+
     @field_validator("documents")
     @classmethod
-    def _roots_apart(cls, roots: tuple[DocumentRoot, ...]) -> tuple[DocumentRoot, ...]:
-        names = [root.name for root in roots]
+    def _sources_apart(cls, entries: tuple[Documents, ...]) -> tuple[Documents, ...]:
+        names = [entry.name for entry in entries if isinstance(entry, DocumentRoot)]
         if len(set(names)) < len(names):
             raise ValueError("every documents root but one needs a `name`, and no two the same")
-        return roots
+        return entries
 
     @model_validator(mode="after")
-    def _inventories_apart(self) -> Self:
+    def _places_apart(self) -> Self:
         prefixes = [inventory.prefix for inventory in self.images]
-        prefixes += [root.name for root in self.documents if root.name]
+        prefixes += [root.name for root in self.roots if root.name]
+        prefixes += [source.prefix for source in self.graph_documents]
         doubled = sorted({prefix for prefix in prefixes if prefixes.count(prefix) > 1})
         if doubled:
-            raise ValueError(f"two places are called {', '.join(doubled)}: give each inventory a `name` of its own")
+            raise ValueError(f"two places are called {', '.join(doubled)}: give each a `name` of its own")
         return self
+
+    @property
+    def roots(self) -> tuple[DocumentRoot, ...]:
+        """The folders of documents."""
+        return tuple(entry for entry in self.documents if isinstance(entry, DocumentRoot))
+
+    @property
+    def graph_documents(self) -> tuple[GraphDocuments, ...]:
+        """The documents that are nodes of the graph."""
+        return tuple(entry for entry in self.documents if isinstance(entry, GraphDocuments))
 
 
 class _File(_Section):
@@ -278,14 +326,25 @@ def dump_collection(collection: Collection) -> str:
 
 def _explain(path: Path, tree: yaml.Node | None, error: ValidationError, prefix: tuple[str, ...]) -> str:
     lines = []
-    for problem in error.errors():
-        where = (*prefix, *problem["loc"])
+    problems = error.errors()
+    for problem in problems:
+        place = problem["loc"]
+        if problem["type"] == "too_short" and any(
+            other["loc"][: len(place)] == place != other["loc"] for other in problems
+        ):
+            continue  # pydantic counts the valid entries
+        where = (*prefix, *_without_tags(place))
         key = ".".join(str(part) for part in where if part != "[key]")
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
-            message = f"unknown key; allowed here: {', '.join(_allowed(where[len(prefix) : -1]))}"
+            message = f"unknown key; allowed here: {', '.join(_allowed(place[:-1]))}"
         lines.append(f"{path}, line {_line_of(tree, where)}: {key}: {message}")
     return "\n".join(lines)
+
+
+def _without_tags(place: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Where in the file: `documents.0`, not pydantic's `documents.0.folder`, which also says the kind of entry."""
+    return place[:2] + place[3:] if place[:1] == ("documents",) else place
 
 
 def _allowed(where: tuple[str | int, ...]) -> list[str]:
@@ -293,6 +352,8 @@ def _allowed(where: tuple[str | int, ...]) -> list[str]:
     for part in where:
         if isinstance(part, str) and part in model.model_fields:
             model = _model_in(model.model_fields[part].annotation) or model
+        elif part == GRAPH and model is DocumentRoot:
+            model = GraphDocuments
     return sorted(set(model.model_fields) - {"name"} if model is Collection else set(model.model_fields))
 
 

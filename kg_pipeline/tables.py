@@ -103,6 +103,13 @@ PAIR_FEATURES: Mapping[str, str] = {
     "concept_rarity": "IDF of the concept over the passages, as a share of the largest possible",
 }
 
+_FOREIGN = {
+    "node_label": (TEXT, "label of the foreign node; null for our own"),
+    "key_property": (TEXT, "key property of the foreign node"),
+    "key_value": (TEXT, "its value"),
+    "owned": (BOOL, "whether the node is ours to create and delete"),
+}
+
 REFERENCE_STATUSES = ("ok", "missing", "remote", "outside_root", "unsupported", "not_embedded", "hidden")
 
 TABLES: Mapping[str, Table] = {
@@ -110,22 +117,28 @@ TABLES: Mapping[str, Table] = {
     for table in (
         Table(
             "documents",
-            "One row per document file; also per document folder that could not be listed (format `folder`).",
+            "One row per document file or node; also per folder or graph source that could not be read (see `format`).",
             ("document_id",),
             _columns(
                 document_id=(TEXT, "hash(collection, path)"),
                 path=(
                     TEXT,
-                    "relative to the documents root, with /; preceded by the root's name where it has one",
+                    "relative to the documents root, with /, preceded by the root's name where it has one; "
+                    "<source>/<key> of a node",
                 ),
-                uri=(TEXT, "file:// address"),
-                format=(TEXT, "markdown, rst, html, text, …; `folder` for a folder that could not be listed"),
+                uri=(TEXT, "file:// address; null for a node"),
+                format=(
+                    TEXT,
+                    "markdown, rst, html, text, …; `graph` for a node or a whole source of nodes (then key_value is "
+                    "null); `folder` for a folder that could not be listed",
+                ),
                 title=(TEXT, "title or first heading, else the file's stem"),
                 language=(TEXT, "en, zh, mixed, und"),
                 sha256=(TEXT, "of the file's bytes; null when they could not be read"),
                 bytes=(INT, "size of the file"),
                 status=(TEXT, "ok, unreadable, skipped, stale (the last good rows are carried on)"),
                 error=(TEXT, "why the status is not ok"),
+                **_FOREIGN,
             ),
         ),
         Table(
@@ -227,10 +240,9 @@ TABLES: Mapping[str, Table] = {
                 aliases=(TEXTS, "other names"),
                 description=(TEXT, "what it is"),
                 source=(TEXT, "glossary, heading, graph"),
-                node_label=(TEXT, "label of the foreign node; null for our own"),
-                key_property=(TEXT, "key property of the foreign node"),
-                key_value=(TEXT, "its value"),
-                owned=(BOOL, "whether the node is ours to create and delete"),
+                **_FOREIGN,
+                status=(TEXT, "ok, stale; unreadable and skipped: nothing to name, the row says why"),
+                error=(TEXT, "why the status is not ok"),
             ),
         ),
         Table(

@@ -7,7 +7,8 @@ from pathlib import Path
 import dagster as dg
 
 from kg_pipeline.config import Settings
-from kg_pipeline.graph import Connection, connect
+from kg_pipeline.graph import Connection, connect, reading_nodes
+from kg_pipeline.graph_nodes import ReadNodes
 
 
 class Graph(dg.ConfigurableResource):
@@ -21,5 +22,15 @@ class Graph(dg.ConfigurableResource):
     def connect(self) -> Iterator[Connection]:
         """A connection for one step. Raises GraphError naming the address and what to do."""
         settings = Settings()
-        with connect(settings, Path(self.home).absolute() if self.home else settings.home) as connection:
+        with connect(settings, self._home(settings)) as connection:
             yield connection
+
+    @contextmanager
+    def read_nodes(self) -> Iterator[ReadNodes]:
+        """A reader of the nodes that collections name as sources; it connects when it is first asked."""
+        settings = Settings()
+        with reading_nodes(settings, self._home(settings), enabled=self.enabled) as read:
+            yield read
+
+    def _home(self, settings: Settings) -> Path:
+        return Path(self.home).absolute() if self.home else settings.home

@@ -48,7 +48,7 @@ def drawn() -> dict[str, bytes]:
 
 def test_the_collection_loads_and_everything_it_names_exists():
     example = load_collections(EXAMPLES / "collections.yaml")["example"]
-    assert [root.root.is_dir() for root in example.documents] == [True]
+    assert [root.root.is_dir() for root in example.roots] == [True]
     assert [inventory.prefix for inventory in example.images] == ["photos"]
     assert example.concepts.glossary is not None
     assert example.concepts.glossary.is_file()

@@ -5,7 +5,9 @@ from kg_pipeline.tables import TABLES
 
 # DESIGN section 4: read by other programs, so a change here is a change of contract.
 CONTRACT = {
-    "documents": "document_id path uri format title language sha256 bytes status error",
+    "documents": (
+        "document_id path uri format title language sha256 bytes status error node_label key_property key_value owned"
+    ),
     "chunks": "chunk_id document_id index heading_path text text_sha256 line_start line_end page",
     "references": (
         "document_id document_path chunk_id line kind target alt caption status image_path image_id resolution"
@@ -15,7 +17,7 @@ CONTRACT = {
         "image_id path width height format frames has_alpha perceptual_hash duplicate_group role decorative_reason"
     ),
     "image_texts": "image_id source text confidence",
-    "concepts": "concept_id name aliases description source node_label key_property key_value owned",
+    "concepts": "concept_id name aliases description source node_label key_property key_value owned status error",
     "concept_mentions": "concept_id chunk_id alias",
     "candidate_pairs": "image_id text_kind text_id text_sha256 strategies fused_score position features",
     "pair_scores": "image_id text_kind text_id scorer direction log_odds score truncated",

@@ -1,6 +1,21 @@
-"""Concepts: things that have a name, from a glossary and from headings, and where passages mention them."""
+"""Concepts: things that have a name, from the graph, a glossary and headings, and where passages mention them."""
 
 from kg_pipeline.concepts.mentions import find_mentions
-from kg_pipeline.concepts.reading import ConceptError, ConceptTables, concept_text, concept_texts, read_concepts
+from kg_pipeline.concepts.reading import (
+    ConceptError,
+    ConceptTables,
+    concept_text,
+    concept_texts,
+    read_concepts,
+    usable_concepts,
+)
 
-__all__ = ["ConceptError", "ConceptTables", "concept_text", "concept_texts", "find_mentions", "read_concepts"]
+__all__ = [
+    "ConceptError",
+    "ConceptTables",
+    "concept_text",
+    "concept_texts",
+    "find_mentions",
+    "read_concepts",
+    "usable_concepts",
+]

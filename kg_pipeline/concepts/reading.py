@@ -1,4 +1,4 @@
-"""Concepts from a glossary file and from headings."""
+"""Concepts from nodes of the graph, a glossary file and headings."""
 
 import csv
 import io
@@ -10,12 +10,15 @@ from typing import NamedTuple, cast
 import polars as pl
 
 from kg_pipeline.concepts.mentions import find_mentions
+from kg_pipeline.concepts.nodes import Row, read_node_concepts
 from kg_pipeline.config import Collection
+from kg_pipeline.graph_nodes import ReadNodes, no_graph
 from kg_pipeline.ids import sha256_text, stable_id
 from kg_pipeline.tables import TABLES
 
 COLUMNS = ("name", "aliases", "description")
 ALIAS_SEPARATOR = "|"
+USABLE = ("ok", "stale")
 MAX_HEADING_CHARACTERS = 80  # longer headings are sentences, not names
 
 
@@ -56,20 +59,49 @@ class ConceptTables(NamedTuple):
     concept_mentions: pl.DataFrame
 
 
-def read_concepts(collection: Collection, documents: pl.DataFrame, chunks: pl.DataFrame) -> ConceptTables:
-    """Glossary entries and headings of `chunks`, and where the chunks mention them. Raises ConceptError.
+def read_concepts(
+    collection: Collection,
+    documents: pl.DataFrame,
+    chunks: pl.DataFrame,
+    previous: pl.DataFrame | None = None,
+    read_nodes: ReadNodes = no_graph,
+) -> ConceptTables:
+    """Nodes of the graph, glossary entries and headings of `chunks`, and where the chunks mention them.
 
-    A heading that is also in the glossary is the glossary's. The id depends on the name alone, so that collections
-    share their concepts.
+    A heading that is also in the glossary is the glossary's, and a glossary entry that is also a node is the node's.
+    The id of our own depends on the name alone, so that collections share their concepts. `previous`: table concepts
+    of the last run, for graph sources that cannot be read now. Raises ConceptError.
     """
-    rows: dict[str, dict[str, object]] = {}
+    own: dict[str, Row] = {}
     if collection.concepts.glossary:
-        rows = {str(row["concept_id"]): row for row in read_glossary(collection.concepts.glossary)}
+        own = {str(row["concept_id"]): row for row in read_glossary(collection.concepts.glossary)}
     known = documents.filter(pl.col("status").is_in(["ok", "stale"])).select("document_id")
     for name in _headings(chunks.join(known, on="document_id", how="semi"), collection.concepts.heading_levels):
-        rows.setdefault(concept_id(name), _row(name, [], None, "heading"))
-    concepts = TABLES["concepts"].rows(list(rows.values()))
-    return ConceptTables(concepts, TABLES["concept_mentions"].conform(find_mentions(concepts, chunks, "chunk_id")))
+        own.setdefault(concept_id(name), _row(name, [], None, "heading"))
+    nodes = read_node_concepts(collection, previous, read_nodes)
+    concepts = TABLES["concepts"].rows(without_doubles(own, nodes))
+    mentions = find_mentions(usable_concepts(concepts), chunks, "chunk_id")
+    return ConceptTables(concepts, TABLES["concept_mentions"].conform(mentions))
+
+
+def without_doubles(own: dict[str, Row], nodes: list[Row]) -> list[Row]:
+    """Nodes, and those of our own that no node has the name of; such a node is found by their aliases too."""
+    taken: set[str] = set()
+    rows = []
+    for row in nodes:
+        same = concept_id(str(row["name"]))
+        entry = own.get(same) if row["status"] in USABLE else None
+        if entry:
+            taken.add(same)
+            aliases = [*cast(list[str], row["aliases"]), *cast(list[str], entry["aliases"])]
+            row |= {"aliases": list(dict.fromkeys(aliases)), "description": row["description"] or entry["description"]}
+        rows.append(row)
+    return [*rows, *(entry for same, entry in own.items() if same not in taken)]
+
+
+def usable_concepts(concepts: pl.DataFrame) -> pl.DataFrame:
+    """The rows of table concepts that name something: not those that say what could not be read."""
+    return concepts.filter(pl.col("status").fill_null("ok").is_in(USABLE))
 
 
 def concept_id(name: str) -> str:
@@ -155,6 +187,7 @@ def _row(name: str, aliases: list[str], description: object, source: str) -> dic
         "description": description,
         "source": source,
         "owned": True,
+        "status": "ok",
     }
 
 

@@ -5,14 +5,17 @@ from typing import NamedTuple
 
 import polars as pl
 
-from kg_pipeline.config import Collection, DocumentRoot
+from kg_pipeline.config import Collection, DocumentRoot, GraphDocuments
 from kg_pipeline.documents.decoding import decode
 from kg_pipeline.documents.formats import format_of
 from kg_pipeline.documents.hiding import hide_references
+from kg_pipeline.documents.language import language_of
 from kg_pipeline.documents.listing import DocumentFile, Selection, UnlistedFolder, list_documents, path_in_root
-from kg_pipeline.documents.parsed import ParsedDocument
-from kg_pipeline.documents.resolution import ImageResolver
+from kg_pipeline.documents.nodes import is_of, lost_nodes, node_row, parse_node, source_row, text_facts
+from kg_pipeline.documents.parsed import ImageReference, ParsedDocument
+from kg_pipeline.documents.resolution import ImageResolver, Resolution
 from kg_pipeline.documents.rows import Row, chunk_rows, described, document_row, reference_rows
+from kg_pipeline.graph_nodes import NodesRead, ReadNodes, no_graph
 from kg_pipeline.progress import track
 from kg_pipeline.tables import TABLES
 
@@ -29,20 +32,25 @@ class DocumentTables(NamedTuple):
 
 
 def read_documents(
-    collection: Collection, image_files: pl.DataFrame, previous: DocumentTables | None = None
+    collection: Collection,
+    image_files: pl.DataFrame,
+    previous: DocumentTables | None = None,
+    read_nodes: ReadNodes = no_graph,
 ) -> DocumentTables:
-    """Read all documents of a collection; `image_files` is its finished inventory.
+    """Read all documents of a collection; `image_files` is its finished inventory, `read_nodes` reads graph sources.
 
     A document that cannot be read now keeps its rows of `previous`, as stale. Raises DocumentError for a list of
     hidden references that cannot be used; anything else that is wrong becomes a row with `status` and `error`.
     """
     reader = _Reader(collection, ImageResolver(collection, image_files), previous)
-    found = [entry for root in collection.documents for entry in list_documents(root)]
+    found = [entry for root in collection.roots for entry in list_documents(root)]
     for entry in track(found, "reading documents"):
         if isinstance(entry, UnlistedFolder):
             reader.keep_folder(entry)
         else:
             reader.read(entry)
+    for source in collection.graph_documents:
+        reader.read_source(source, read_nodes(collection.name, source.graph))
     tables = reader.tables()
     if collection.hide_references:
         tables = tables._replace(references=hide_references(tables.references, image_files, collection.hide_references))
@@ -102,12 +110,35 @@ class _Reader:
         row = document_row(self._collection.name, folder)
         self._add(row | {"status": "unreadable", "error": folder.error})
         selection = Selection(folder.root)
-        others = [root for root in self._collection.documents if root is not folder.root]
+        others = [root for root in self._collection.roots if root is not folder.root]
         for path, last in self._last_good.items():
             relative = path_in_root(path, folder.root, others)
             below = relative is not None and f"{relative}/".startswith(f"{folder.relative}/".lstrip("/"))
             if below and relative is not None and selection.includes(relative) and path not in self._documents:
                 self._carry(folder.root, last, folder.error)
+
+    def read_source(self, source: GraphDocuments, read: NodesRead) -> None:
+        """The documents that are nodes of the graph; when they could not be read, as they were last."""
+        name, limit = self._collection.name, self._collection.limits.document_bytes
+        if read.error:
+            self._add(source_row(name, source, "unreadable", read.error))
+            for last in self._last_good.values():
+                if is_of(source, last):
+                    self._carry(None, last, read.error)
+            return
+        for row in lost_nodes(name, source, read):
+            self._add(row)
+        usable = read.rows.filter(pl.col("problem").is_null()).select("key", "title", "text")
+        for key, title, text in usable.iter_rows():
+            row = node_row(name, source, key) | {"title": (title or "").strip() or key} | text_facts(text or "")
+            if int(str(row["bytes"])) > limit:
+                why = f"{row['bytes']} bytes of text are more than limits.document_bytes = {limit}"
+                self._add(row | {"sha256": None, "status": "skipped", "error": why})
+                continue
+            try:
+                self._add_node(row, parse_node(source, str(row["title"]), text or ""))
+            except PARSER_ERRORS as error:
+                self._keep(None, row, f"cannot parse the text of {row['path']}: {type(error).__name__}: {error}")
 
     def _add(self, row: Row) -> None:
         self._documents[str(row["path"])] = row
@@ -115,19 +146,35 @@ class _Reader:
     def _add_parsed(self, entry: DocumentFile, row: Row, document: ParsedDocument) -> None:
         row |= {"status": "ok"} | described(document, entry.file.stem)
         chunks = chunk_rows(row, document)
-        references = reference_rows(row, document, chunks, self._resolver, entry)
+
+        def resolve(reference: ImageReference) -> Resolution:
+            return self._resolver.resolve(entry.root, entry.file, reference.target, reference.kind, document.base)
+
+        references = reference_rows(row, document, chunks, resolve)
         self._add(row)
         self._chunks += chunks
         self._references += references
 
-    def _keep(self, root: DocumentRoot, row: Row, error: str) -> None:
+    def _add_node(self, row: Row, document: ParsedDocument) -> None:
+        row |= {"language": language_of(document), "status": "ok"}
+        chunks = chunk_rows(row, document)
+
+        def resolve(reference: ImageReference) -> Resolution:
+            return self._resolver.resolve_path(reference.target, reference.kind)
+
+        references = reference_rows(row, document, chunks, resolve)
+        self._add(row)
+        self._chunks += chunks
+        self._references += references
+
+    def _keep(self, root: DocumentRoot | None, row: Row, error: str) -> None:
         last = self._last_good.get(str(row["path"]))
         if last is None:
             self._add(row | {"status": "unreadable", "error": error})
         else:
             self._carry(root, last, error)
 
-    def _carry(self, root: DocumentRoot, last: Row, error: str) -> None:
+    def _carry(self, root: DocumentRoot | None, last: Row, error: str) -> None:
         """The rows of a document as they were last; where its images are is looked up anew."""
         document = str(last["document_id"])
         self._add(last | {"status": "stale", "error": error})

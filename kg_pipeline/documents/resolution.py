@@ -72,9 +72,9 @@ class ImageResolver:
         # Links and markers do not change while one run reads; the next run looks again.
         self._real = cache(os.path.realpath)
         self._marked = cache(_marked)
-        folders = [root.root for root in collection.documents]
+        folders = [root.root for root in collection.roots]
         folders += [inventory.folder for inventory in collection.images if inventory.folder]
-        folders += [_site_folder(root, folder) for root in collection.documents for folder in root.site_roots.values()]
+        folders += [_site_folder(root, folder) for root in collection.roots for folder in root.site_roots.values()]
         self._areas = tuple(dict.fromkeys(folded(self._real(folder)) for folder in folders))
         self._static_inventories = [
             self._real(inventory.folder)
@@ -82,11 +82,14 @@ class ImageResolver:
             if inventory.folder and inventory.folder.name in STATIC_FOLDERS
         ]
         self._images: dict[str, list[_Image]] = {}
+        self._by_path: dict[str, list[_Image]] = {}
         self._by_name: dict[str, list[_Image]] = {}
         self._ids: dict[str, str | None] = {}
         for path, uri, image_id, status in (
             image_files.sort("path").select("path", "uri", "image_id", "status").iter_rows()
         ):
+            if status != "unlistable":
+                self._by_path.setdefault(folded(path), []).append(_Image(path, image_id, path))
             if not (uri or "").startswith("file://") or status == "unlistable":
                 continue
             self._ids[path] = image_id
@@ -103,11 +106,35 @@ class ImageResolver:
             return Resolution("not_embedded", found.target, found.image_path, found.image_id, found.rule)
         return found
 
-    def refresh(self, root: DocumentRoot, reference: dict[str, object]) -> dict[str, object]:
-        """A reference of an earlier run with the image it leads to now."""
-        prefix = f"{root.name}/" if root.name else ""
-        relative = str(reference["document_path"]).removeprefix(prefix)
-        found = self.resolve(root, root.root / relative, str(reference["target"]), str(reference["kind"]))
+    def resolve_path(self, target: str, kind: str) -> Resolution:
+        """What `target` means in a text that lies in no folder: the image of that `path` in the inventory."""
+        found = self._find_path(target)
+        if kind in NOT_EMBEDDED_KINDS:
+            return Resolution("not_embedded", found.target, found.image_path, found.image_id, found.rule)
+        return found
+
+    def _find_path(self, target: str) -> Resolution:
+        if DATA.match(target):
+            return Resolution("unsupported", target[:_DATA_CHARACTERS])
+        for text, rules in readings(target):
+            path = os.path.normpath(text).lstrip("/")
+            images = self._by_path.get(folded(path), [])
+            image = next((image for image in images if image.path == path), images[0] if images else None)
+            if image:
+                led = (*rules, *spelling_rules(path, image.path), "inventory_path")
+                return Resolution("ok", target, image.path, image.image_id, "+".join(dict.fromkeys(led)))
+        if ABSOLUTE_FILE.match(target) or SYSTEM_FOLDERS.match(target):
+            return Resolution("outside_root", target)
+        return Resolution("remote" if REMOTE.match(target) else "missing", target)
+
+    def refresh(self, root: DocumentRoot | None, reference: dict[str, object]) -> dict[str, object]:
+        """A reference of an earlier run with the image it leads to now; `root` is None for a document of the graph."""
+        target, kind = str(reference["target"]), str(reference["kind"])
+        if root is None:
+            found = self.resolve_path(target, kind)
+        else:
+            relative = str(reference["document_path"]).removeprefix(f"{root.name}/" if root.name else "")
+            found = self.resolve(root, root.root / relative, target, kind)
         if found.image_path is None and reference["image_path"] in self._ids:
             # It was found through the page's own base address, which is no column.
             return reference | {"image_id": self._ids[str(reference["image_path"])]}

@@ -1,15 +1,16 @@
 """Rows of the tables documents, chunks and references from a parsed document."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from kg_pipeline import ids
 from kg_pipeline.documents.formats import format_of
 from kg_pipeline.documents.language import language_of
 from kg_pipeline.documents.listing import DocumentFile, UnlistedFolder
-from kg_pipeline.documents.parsed import ParsedDocument
+from kg_pipeline.documents.parsed import ImageReference, ParsedDocument
 from kg_pipeline.documents.passages import cut_passages
-from kg_pipeline.documents.resolution import ImageResolver
+from kg_pipeline.documents.resolution import Resolution
 
 Row = dict[str, object]
 
@@ -23,6 +24,7 @@ def document_row(collection: str, entry: DocumentFile | UnlistedFolder) -> Row:
         "format": form.name if isinstance(entry, DocumentFile) and (form := format_of(entry.path)) else "folder",
         "title": PurePosixPath(entry.path).stem or entry.path,
         "language": "und",
+        "owned": True,
     }
 
 
@@ -59,7 +61,7 @@ def chunk_rows(row: Row, document: ParsedDocument) -> list[Row]:
 
 
 def reference_rows(
-    row: Row, document: ParsedDocument, chunks: list[Row], resolver: ImageResolver, entry: DocumentFile
+    row: Row, document: ParsedDocument, chunks: list[Row], resolve: Callable[[ImageReference], Resolution]
 ) -> list[Row]:
     """The image references of the document of `row`, each in the chunk that holds its line."""
     chunk_of_line = {
@@ -69,7 +71,7 @@ def reference_rows(
     }
     rows: list[Row] = []
     for reference in sorted(document.references, key=lambda reference: reference.line):
-        found = resolver.resolve(entry.root, entry.file, reference.target, reference.kind, document.base)
+        found = resolve(reference)
         line = min(reference.line, max(len(document.prose), 1))
         rows.append(
             {

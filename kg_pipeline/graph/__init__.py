@@ -10,6 +10,7 @@ from kg_pipeline.graph.readback import count_graph, read_graph
 from kg_pipeline.graph.retrieval import PICTURES_OF_PASSAGES
 from kg_pipeline.graph.schema_text import schema_text
 from kg_pipeline.graph.search_indexes import IndexFinding, create_search_indexes, find_search_indexes
+from kg_pipeline.graph.sources import reading_nodes
 from kg_pipeline.graph.syncing import Difference, SyncReport, difference, sync
 from kg_pipeline.graph.verdicts import harvest, take_over_verdicts
 from kg_pipeline.graph.wanted import WANTED_TABLES, blocked_deletes, wanted_graph
@@ -40,6 +41,7 @@ __all__ = [
     "harvest",
     "plan",
     "read_graph",
+    "reading_nodes",
     "schema_text",
     "sync",
     "take_over_verdicts",

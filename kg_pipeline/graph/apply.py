@@ -1,5 +1,6 @@
 """Writing a plan to the graph: claim a generation, upsert, verify counts, delete, complete. Idempotent and fenced."""
 
+import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from kg_pipeline.graph import statements
 from kg_pipeline.graph.connection import BatchTooLargeError, Connection, Result
 from kg_pipeline.graph.errors import DriftError, GraphError, SupersededError
 from kg_pipeline.graph.frames import Ends, end_kinds
-from kg_pipeline.graph.model import MARKER, NODES, RELATIONSHIPS, SYNCED_NODES, VECTOR
+from kg_pipeline.graph.model import MARKER, NODES, RELATIONSHIPS, SYNCED_NODES, VECTOR, is_foreign
 from kg_pipeline.graph.planning import Plan
 from kg_pipeline.progress import progress
 
@@ -140,9 +141,12 @@ def count(connection: Connection, collection: str, names: Sequence[str]) -> dict
     return counts
 
 
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
+
+
 def foreign_keys(value: str) -> list[str | int]:
     """What the key of a foreign node may be: it is text in our tables and may be a number in the graph."""
-    return [value, int(value)] if value.isascii() and value.isdigit() and len(value) < 19 else [value]
+    return [value, int(value)] if _INTEGER.fullmatch(value) else [value]
 
 
 def verify_counts(claim: Claim, expected: dict[str, int]) -> None:
@@ -221,8 +225,8 @@ def _delete(claim: Claim, plan: Plan, report: Callable[[int], None]) -> None:
 def _send(claim: Claim, texts: list[str], batch: pl.DataFrame, ends: Ends | None = None) -> int:
     """Run statements on one batch in one transaction; halve the batch when the server has too little memory for it."""
     rows = batch.to_dicts()
-    for side, label in (("start", ends[0]), ("end", ends[2])) if ends else ():
-        if label not in NODES:
+    for side, label, key in (("start", ends[0], ends[1]), ("end", ends[2], ends[3])) if ends else ():
+        if is_foreign(label, key):
             for row in rows:
                 row[side] = foreign_keys(row[side])
 

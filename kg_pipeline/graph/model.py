@@ -1,6 +1,5 @@
 """The model of the graph as data: a declaration per label, relationship type and search index, and their DDL."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -8,14 +7,13 @@ from typing import Literal
 import polars as pl
 
 from kg_pipeline.graph.errors import GraphError
+from kg_pipeline.graph_nodes import PLAIN_NAME
 
 TEXT, INT, FLOAT = pl.String(), pl.Int64(), pl.Float64()
 TEXTS = pl.List(pl.String())
 VECTOR = pl.List(pl.Float32())
 # Milliseconds: what every Bolt server keeps (ArcadeDB cuts microseconds off).
 TIME = pl.Datetime("ms", "UTC")
-
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 MARKER = "kg-pipeline"
 """`managed_by` of the nodes that collections share: a foreign node with the same label is never taken for ours."""
@@ -25,7 +23,7 @@ Properties = Mapping[str, pl.DataType]
 
 def checked_name(name: str) -> str:
     """`name`, when it may stand in Cypher text (labels, types and property names cannot be parameters)."""
-    if not NAME.fullmatch(name):
+    if not PLAIN_NAME.fullmatch(name):
         raise GraphError(
             f"{name!r} cannot be a label, relationship type or property name here: "
             "use at most 64 letters, digits and '_', not beginning with a digit"
@@ -189,6 +187,15 @@ RELATIONSHIPS: Mapping[str, RelationshipType] = {
         ),
     )
 }
+
+FOREIGN_PLACES = ("Document", "Concept")
+"""Where a node that somebody else keeps may stand in place of ours."""
+
+
+def is_foreign(label: str, key: str) -> bool:
+    """Whether nodes named by this label and key property are somebody else's: ours have the key `id`."""
+    return label not in NODES or key != "id"
+
 
 SYNCED_NODES = {label: node for label, node in NODES.items() if node.synced}
 

@@ -9,10 +9,11 @@ from neo4j.time import DateTime
 from kg_pipeline.graph import statements
 from kg_pipeline.graph.apply import count, foreign_keys
 from kg_pipeline.graph.connection import Connection
-from kg_pipeline.graph.frames import Ends, Graph
+from kg_pipeline.graph.frames import Ends, Graph, end_kinds
 from kg_pipeline.graph.model import (
     ENDS,
     FLOAT,
+    FOREIGN_PLACES,
     INT,
     NODES,
     RELATIONSHIPS,
@@ -22,6 +23,7 @@ from kg_pipeline.graph.model import (
     TIME,
     VECTOR,
     RelationshipType,
+    is_foreign,
 )
 
 
@@ -60,12 +62,12 @@ def find_strays(connection: Connection, collection: str, known: Graph, foreign_e
 
 
 def allowed_ends(edge: RelationshipType, foreign_ends: Sequence[str]) -> Iterator[Ends]:
-    """Every kind of ends a relationship of that type may have; a foreign node stands where a Concept may stand."""
+    """Every kind of ends a relationship of that type may have; a foreign node stands where FOREIGN_PLACES says."""
     foreign = [(label, key) for label, _, key in (end.partition(".") for end in foreign_ends)]
 
     def places(labels: Sequence[str]) -> list[tuple[str, str]]:
         own = [(label, "id") for label in labels]
-        return own + (foreign if "Concept" in labels else [])
+        return own + (foreign if set(FOREIGN_PLACES) & set(labels) else [])
 
     for start in places(edge.start):
         for end in places(edge.end):
@@ -87,6 +89,23 @@ def present_foreign(connection: Connection, wanted: Graph) -> tuple[Graph, int]:
     return Graph.of(wanted.nodes, edges, wanted.dangling), left_out
 
 
+def holds_foreign_edges(connection: Connection, collection: str, last: Graph) -> bool:
+    """Whether the relationships that `last` has to foreign nodes are still there, and no others of these kinds.
+
+    Whoever keeps those nodes may have deleted them, or given the key of one to another, without our noticing.
+    """
+    for name, edge in RELATIONSHIPS.items():
+        for ends in end_kinds(last.edges[name]):
+            if not (is_foreign(*ends[:2]) or is_foreign(*ends[2:])):
+                continue
+            kind = dict(zip(("start_label", "start_key", "end_label", "end_key"), ends, strict=True))
+            known = last.edges[name].filter(**kind).select("start", "end").sort("start", "end")
+            found = connection.read(statements.edge_ends(edge, ends), collection=collection)
+            if known.rows() != sorted((str(row["start"]), str(row["end"])) for row in found):
+                return False
+    return True
+
+
 def foreign_ends_of(graph: Graph) -> tuple[str, ...]:
     """`Label.key` of the foreign nodes a graph's relationships end at, sorted."""
     return tuple(f"{label}.{key}" for label, key, _ in _foreign_values(graph))
@@ -98,7 +117,7 @@ def _foreign_values(graph: Graph) -> list[tuple[str, str, list[str]]]:
         for frame in graph.edges.values()
         for side in ("start", "end")
     ]
-    ends = pl.concat(sides).filter(~pl.col("label").is_in(list(NODES))).unique()
+    ends = pl.concat(sides).filter(~pl.col("label").is_in(list(NODES)) | (pl.col("key") != "id")).unique()
     grouped = ends.group_by("label", "key").agg(pl.col("value").sort()).sort("label", "key")
     return [(label, key, values) for label, key, values in grouped.rows()]
 

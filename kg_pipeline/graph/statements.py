@@ -1,7 +1,7 @@
 """The Cypher text, made from the model. Names come from the model or passed `checked_name`; values are parameters."""
 
 from kg_pipeline.graph.frames import Ends
-from kg_pipeline.graph.model import NODES, NodeType, RelationshipType, checked_name
+from kg_pipeline.graph.model import FOREIGN_PLACES, MARKER, NODES, NodeType, RelationshipType, checked_name, is_foreign
 
 # A write lock on the Collection node, then its state as no other run can change it before this transaction ends.
 FENCE = """
@@ -126,20 +126,31 @@ def node_read(node: NodeType) -> str:
 
 def edge_read(edge: RelationshipType, ends: Ends) -> str:
     """All relationships of the collection between ends of that kind: start, end, a column per property, element."""
-    start_label, start_key, end_label, end_key = map(checked_name, ends)
     columns = "".join(f", e.{name} AS {name}" for name in edge.properties)
-    return (
-        f"MATCH (a:{start_label})-[e:{edge.type}]->(b:{end_label}) WHERE e.collection = $collection "
-        f"RETURN a.{start_key} AS start, b.{end_key} AS end{columns}, elementId(e) AS element"
-    )
+    return f"{_edges_between(edge, ends)}{columns}, elementId(e) AS element"
+
+
+def edge_ends(edge: RelationshipType, ends: Ends) -> str:
+    """The keys of both ends, start and end, of the relationships that `edge_read` reads."""
+    return _edges_between(edge, ends)
 
 
 def foreign_matches(label: str, key: str) -> str:
-    """Of rows {id, keys}: how many nodes there are for each id."""
+    """Of rows {id, keys}: how many nodes that are not ours there are for each id."""
     return (
-        f"UNWIND $rows AS r MATCH (n:{checked_name(label)}) WHERE n.{checked_name(key)} IN r.keys "
-        "RETURN r.id AS id, count(n) AS n"
+        f"UNWIND $rows AS r MATCH (n:{checked_name(label)}) "
+        f"WHERE n.{checked_name(key)} IN r.keys{not_ours('n', label)} RETURN r.id AS id, count(n) AS n"
     )
+
+
+def not_ours(variable: str, label: str) -> str:
+    """` AND …` for a foreign node that has a label which nodes of ours have too; empty for other labels."""
+    shared = {name for node in NODES.values() if node.shared for name in (node.label, *node.extra_labels)}
+    if label in shared:
+        return f" AND coalesce({variable}.managed_by, '') <> '{MARKER}'"
+    if label in NODES:
+        return f" AND ({variable}.collection IS NULL OR {variable}.generation IS NULL)"
+    return ""
 
 
 def stray_edges(edge: RelationshipType) -> str:
@@ -150,6 +161,28 @@ def stray_edges(edge: RelationshipType) -> str:
 DELETE_STRAYS = "UNWIND $rows AS r MATCH ()-[e]->() WHERE elementId(e) = r AND e.collection = $collection DELETE e"
 
 
+def _edges_between(edge: RelationshipType, ends: Ends) -> str:
+    start_label, start_key, end_label, end_key = map(checked_name, ends)
+    sides = _is_kind("a", start_label, start_key) + _is_kind("b", end_label, end_key)
+    return (
+        f"MATCH (a:{start_label})-[e:{edge.type}]->(b:{end_label}) WHERE e.collection = $collection{sides} "
+        f"RETURN a.{start_key} AS start, b.{end_key} AS end"
+    )
+
+
+def _is_kind(variable: str, label: str, key: str) -> str:
+    """` AND …` that tells a node of ours from a foreign one of the same label."""
+    if is_foreign(label, key):
+        return not_ours(variable, label)
+    if label not in FOREIGN_PLACES:
+        return ""
+    if not NODES[label].shared:
+        return f" AND {variable}.collection = $collection AND {variable}.generation IS NOT NULL"
+    # A shared node that was there before us has no marker, but we hold it.
+    held = f"EXISTS {{ ({variable})-[:IN_COLLECTION]->(:Collection {{id: $collection}}) }}"
+    return f" AND ({variable}.managed_by = '{MARKER}' OR {held})"
+
+
 def _match_ends(ends: Ends) -> str:
     start_label, start_key, end_label, end_key = map(checked_name, ends)
     return "\n".join((_match("a", start_label, start_key, "r.start"), _match("b", end_label, end_key, "r.end")))
@@ -157,9 +190,9 @@ def _match_ends(ends: Ends) -> str:
 
 def _match(variable: str, label: str, key: str, value: str) -> str:
     # The key of a foreign node may be a number there and is text here: its rows carry a list of both.
-    if label in NODES:
-        return f"MATCH ({variable}:{label} {{id: {value}}})"
-    return f"MATCH ({variable}:{label}) WHERE {variable}.{key} IN {value}"
+    if is_foreign(label, key):
+        return f"MATCH ({variable}:{label}) WHERE {variable}.{key} IN {value}{not_ours(variable, label)}"
+    return f"MATCH ({variable}:{label} {{id: {value}}})"
 
 
 def _edge_key(edge: RelationshipType, prefix: str) -> str:

@@ -11,7 +11,7 @@ from kg_pipeline.graph.errors import DriftError
 from kg_pipeline.graph.frames import Graph
 from kg_pipeline.graph.model import constraints
 from kg_pipeline.graph.planning import Plan, applied, check_mass_delete, plan
-from kg_pipeline.graph.readback import find_strays, foreign_ends_of, present_foreign, read_graph
+from kg_pipeline.graph.readback import find_strays, foreign_ends_of, holds_foreign_edges, present_foreign, read_graph
 from kg_pipeline.graph.synced import SyncedState
 
 
@@ -57,6 +57,7 @@ def difference(
     connection: Connection, collection: str, wanted: Graph, *, home: Path, full_refresh: bool = False
 ) -> Difference:
     """What a sync would do; nothing is written. Raises GraphError."""
+    wanted, _ = present_foreign(connection, wanted)
     return _compared(connection, collection, wanted, read_head(connection, collection), home, full_refresh)
 
 
@@ -110,7 +111,7 @@ def _compared(
     connection: Connection, collection: str, wanted: Graph, head: Head, home: Path, full_refresh: bool
 ) -> Difference:
     last = SyncedState(home, collection, connection.identity).load(head) if head.clean and not full_refresh else None
-    if last is not None:
+    if last is not None and holds_foreign_edges(connection, collection, last):
         return Difference(head, last, plan(last, wanted), False, [])
     last = read_graph(connection, collection, _foreign(head, wanted))
     strays = find_strays(connection, collection, last, _foreign(head, wanted))

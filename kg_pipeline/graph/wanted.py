@@ -5,9 +5,10 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from kg_pipeline.concepts import usable_concepts
 from kg_pipeline.graph.errors import GraphError
 from kg_pipeline.graph.frames import Graph
-from kg_pipeline.graph.model import EVIDENCE, NODES, RELATIONSHIPS, checked_name
+from kg_pipeline.graph.model import EVIDENCE, FOREIGN_PLACES, NODES, RELATIONSHIPS, checked_name, is_foreign
 from kg_pipeline.ids import stable_id
 from kg_pipeline.tables import TABLES
 from kg_pipeline.verdicts import ACCEPTED, REJECTED, VERDICT_KEY, count_verdicts, current_verdicts
@@ -43,6 +44,7 @@ def wanted_graph(collection: str, tables: Mapping[str, pl.DataFrame]) -> Graph:
     different runs. Raises GraphError for a foreign label or key property that is not a plain name.
     """
     tables = {name: tables.get(name, TABLES[name].empty()) for name in WANTED_TABLES}
+    tables["concepts"] = usable_concepts(tables["concepts"])
     nodes = {
         "Document": _documents(tables["documents"]),
         "Chunk": _chunks(tables["chunks"], tables["embeddings"]),
@@ -50,7 +52,7 @@ def wanted_graph(collection: str, tables: Mapping[str, pl.DataFrame]) -> Graph:
         "Concept": _own(tables["concepts"]).select("name", "aliases", "description", id="concept_id"),
         "OrphanReport": _report(collection, tables),
     }
-    chunks = tables["chunks"].join(nodes["Document"], left_on="document_id", right_on="id", how="semi")
+    chunks = tables["chunks"].join(_readable(tables["documents"]), on="document_id", how="semi")
     nodes["Chunk"] = nodes["Chunk"].join(chunks, left_on="id", right_on="chunk_id", how="semi")
     said = current_verdicts(tables["verdicts"], tables)
     accepted, rejected = said.filter(verdict=ACCEPTED), said.filter(verdict=REJECTED)
@@ -70,7 +72,7 @@ def wanted_graph(collection: str, tables: Mapping[str, pl.DataFrame]) -> Graph:
         "REJECTED_EVIDENCE": _rejected(rejected),
         "LISTS": _listed(collection, tables["orphan_images"]),
     }
-    known = _known_ends(collection, nodes, tables["concepts"])
+    known = _known_ends(collection, nodes, tables)
     edges, dangling = {}, {}
     for name, frame in raw.items():
         complete = _between_known(frame, known)
@@ -80,14 +82,18 @@ def wanted_graph(collection: str, tables: Mapping[str, pl.DataFrame]) -> Graph:
     return Graph.of(nodes, edges, dangling)
 
 
-def blocked_deletes(documents: pl.DataFrame, image_files: pl.DataFrame) -> str | None:
-    """Why nothing may be deleted: a folder, archive or manifest that could not be listed. None when all could be."""
+def blocked_deletes(
+    documents: pl.DataFrame, image_files: pl.DataFrame, concepts: pl.DataFrame | None = None
+) -> str | None:
+    """Why nothing may be deleted: a folder, archive, manifest or graph source that could not be read, else None."""
+    if concepts is None:
+        concepts = TABLES["concepts"].empty()
+    whole = pl.col("format").is_in(["folder", "graph"]) & pl.col("key_value").is_null()
     unlisted = pl.concat(
         [
-            documents.filter((pl.col("format") == "folder") & (pl.col("status") == "unreadable")).select(
-                "path", "error"
-            ),
+            documents.filter(whole & (pl.col("status") == "unreadable")).select("path", "error"),
             image_files.filter(pl.col("status") == "unlistable").select("path", "error"),
+            concepts.filter(pl.col("status") == "unreadable").select("error", path="name").select("path", "error"),
         ]
     ).sort("path")
     if unlisted.is_empty():
@@ -101,8 +107,11 @@ def blocked_deletes(documents: pl.DataFrame, image_files: pl.DataFrame) -> str |
 
 
 def _documents(documents: pl.DataFrame) -> pl.DataFrame:
-    readable = documents.filter(pl.col("status").is_in(["ok", "stale"]), pl.col("format") != "folder")
-    return readable.select("title", "uri", "path", "format", "language", "sha256", id="document_id")
+    return _own(_readable(documents)).select("title", "uri", "path", "format", "language", "sha256", id="document_id")
+
+
+def _readable(documents: pl.DataFrame) -> pl.DataFrame:
+    return documents.filter(pl.col("status").is_in(["ok", "stale"]), pl.col("format") != "folder")
 
 
 def _chunks(chunks: pl.DataFrame, embeddings: pl.DataFrame) -> pl.DataFrame:
@@ -140,8 +149,8 @@ def _report_id(collection: str) -> str:
     return stable_id(collection, "orphan report")
 
 
-def _own(concepts: pl.DataFrame) -> pl.DataFrame:
-    return concepts.filter(pl.col("owned").fill_null(True))
+def _own(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.filter(pl.col("owned").fill_null(True))
 
 
 # --- relationships
@@ -171,7 +180,7 @@ def _in_collection(collection: str, tables: Mapping[str, pl.DataFrame]) -> pl.Da
         .join(orphans.agg(orphan_reason=pl.col("reason").first()), on="image_id", how="left")
         .with_columns(collection=pl.lit(collection))
     )
-    concepts = tables["concepts"].select("concept_id").with_columns(collection=pl.lit(collection))
+    concepts = _own(tables["concepts"]).select("concept_id").with_columns(collection=pl.lit(collection))
     return pl.concat(
         [
             _ends(images, ("Image", "image_id"), ("Collection", "collection"), "paths", "uri", "orphan_reason"),
@@ -245,8 +254,8 @@ def _listed(collection: str, orphans: pl.DataFrame) -> pl.DataFrame:
 # --- ends
 
 
-def _known_ends(collection: str, nodes: Mapping[str, pl.DataFrame], concepts: pl.DataFrame) -> pl.DataFrame:
-    """label, id → label, key property and key in the graph; foreign concepts stand under their own label there."""
+def _known_ends(collection: str, nodes: Mapping[str, pl.DataFrame], tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """label, id → label, key property and key in the graph; foreign nodes stand under their own label there."""
     own = [
         frame.select(label=pl.lit(label), id="id", to_label=pl.lit(label), to_key=pl.lit("id"), to="id")
         for label, frame in nodes.items()
@@ -256,17 +265,25 @@ def _known_ends(collection: str, nodes: Mapping[str, pl.DataFrame], concepts: pl
             {"label": "Collection", "id": collection, "to_label": "Collection", "to_key": "id", "to": collection}
         )
     )
-    foreign = concepts.filter(~pl.col("owned").fill_null(True)).drop_nulls(["node_label", "key_property", "key_value"])
-    for label, key in foreign.select("node_label", "key_property").unique().rows():
-        if checked_name(label) in NODES:
-            raise GraphError(
-                f"concepts.node_label is {label!r}, a label this pipeline writes itself: name that of your nodes"
-            )
+    elsewhere = [
+        _foreign("Concept", "concept_id", tables["concepts"]),
+        _foreign("Document", "document_id", _readable(tables["documents"])),
+    ]
+    return pl.concat([*own, *elsewhere]).unique(["label", "id"], keep="first", maintain_order=True)
+
+
+def _foreign(label: str, id_column: str, rows: pl.DataFrame) -> pl.DataFrame:
+    foreign = rows.filter(~pl.col("owned").fill_null(True)).drop_nulls(["node_label", "key_property", "key_value"])
+    for theirs, key in foreign.select("node_label", "key_property").unique().sort(pl.all()).rows():
         checked_name(key)
-    elsewhere = foreign.select(
-        label=pl.lit("Concept"), id="concept_id", to_label="node_label", to_key="key_property", to="key_value"
+        if checked_name(theirs) in NODES and (theirs not in FOREIGN_PLACES or not is_foreign(theirs, key)):
+            raise GraphError(
+                f"node_label {theirs!r} with the key {key!r} would name nodes that this pipeline writes itself: "
+                "name that of your nodes, with a key of theirs"
+            )
+    return foreign.select(
+        label=pl.lit(label), id=id_column, to_label="node_label", to_key="key_property", to="key_value"
     )
-    return pl.concat([*own, elsewhere]).unique(["label", "id"], keep="first", maintain_order=True)
 
 
 def _between_known(frame: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:

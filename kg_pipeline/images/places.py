@@ -48,7 +48,7 @@ class Root:
 
 def list_images(collection: Collection) -> list[Listed]:
     """Every image of every place, each file once, in the order of paths."""
-    roots = [Root(root, Path(os.path.realpath(root.root))) for root in collection.documents]
+    roots = [Root(root, Path(os.path.realpath(root.root))) for root in collection.roots]
     found: dict[str, Listed] = {}
     seen: set[str] = set()
     for place in (

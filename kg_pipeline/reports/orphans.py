@@ -153,6 +153,8 @@ def _unread_document(row: dict[str, object]) -> str:
     path = row["path"] or "the documents root"
     if row["format"] == "folder":
         return f"Folder {path} could not be listed{_why(row)}: its documents may use pictures called unused here."
+    if row["format"] == "graph" and row["key_value"] is None:
+        return f"Not all documents of {path} in the graph were read{_why(row)}: they may use pictures called unused."
     if row["status"] == "stale":
         return f"Document {path} could not be read{_why(row)}: what it said last time is used."
     verb = "was skipped" if row["status"] == "skipped" else "could not be read"

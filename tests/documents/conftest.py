@@ -15,7 +15,7 @@ IMAGES = {".png", ".jpg", ".gif", ".webp", ".svg"}
 
 def inventory(collection: Collection) -> pl.DataFrame:
     """image_files of the folders of a collection, in the simplest way."""
-    places = [(root.root, f"{root.name}/" if root.name else "") for root in collection.documents]
+    places = [(root.root, f"{root.name}/" if root.name else "") for root in collection.roots]
     places += [(place.folder, f"{place.prefix}/") for place in collection.images if place.folder]
     rows = [
         {

@@ -4,8 +4,9 @@ import pytest
 from neo4j_graphrag.schema import format_schema
 
 from kg_pipeline.graph import GraphError, constraints, schema_text, statements
-from kg_pipeline.graph.model import NAME, NODES, RELATIONSHIPS, SYNCED_NODES, checked_name
+from kg_pipeline.graph.model import NODES, RELATIONSHIPS, SYNCED_NODES, checked_name
 from kg_pipeline.graph.readback import allowed_ends
+from kg_pipeline.graph_nodes import PLAIN_NAME
 
 
 def all_statements():
@@ -52,9 +53,9 @@ def test_only_plain_names_may_stand_in_cypher_text(name):
 
 def test_every_name_of_the_model_is_plain():
     for node in NODES.values():
-        assert all(NAME.fullmatch(name) for name in (node.label, *node.extra_labels, *node.schema, *node.stamped))
+        assert all(PLAIN_NAME.fullmatch(name) for name in (node.label, *node.extra_labels, *node.schema, *node.stamped))
     for edge in RELATIONSHIPS.values():
-        assert all(NAME.fullmatch(name) for name in (edge.type, *edge.start, *edge.end, *edge.properties))
+        assert all(PLAIN_NAME.fullmatch(name) for name in (edge.type, *edge.start, *edge.end, *edge.properties))
         assert {*edge.start, *edge.end} <= set(NODES)
         assert set(edge.key) <= set(edge.properties)
 
