@@ -85,28 +85,32 @@ def graph_model_page() -> Iterator[str]:
     yield "```"
 
 
-def _model_rows(model: type[BaseModel]) -> Iterator[str]:
+def _model_rows(model: type[BaseModel], path: str = "") -> Iterator[str]:
     yield "| key | meaning | default |\n|---|---|---|"
     nested: list[tuple[str, type[BaseModel]]] = []
     for name, field in model.model_fields.items():
         if model is Collection and name == "name":
             continue
-        inner = _inner_model(field.annotation)
+        inner = list(_inner_models(field.annotation))
         if inner:
             many = "tuple" in str(field.annotation)
-            nested.append((name + ("[]" if many else ""), inner))
+            nested += [(path + name + ("[]" if many else ""), one) for one in inner]
             continue
         default = "required" if field.is_required() else _default(field.get_default(call_default_factory=True))
         yield f"| `{name}` | {_cell(field.description or '')} | {default} |"
-    for key, inner in nested:
-        yield f"\n### {key}\n\n{inner.__doc__}\n"
-        yield from _model_rows(inner)
+    keys = [key for key, _ in nested]
+    for place, (key, inner_model) in enumerate(nested):
+        other = ", or" if key in keys[:place] else ""
+        yield f"\n### {key}{other}\n\n{inner_model.__doc__}\n"
+        yield from _model_rows(inner_model, f"{key}.")
 
 
-def _inner_model(annotation: object) -> type[BaseModel] | None:
+def _inner_models(annotation: object) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for part in getattr(annotation, "__args__", ()) if (found := _inner_model(part))), None)
+        yield annotation
+    else:
+        for part in getattr(annotation, "__args__", ()):
+            yield from _inner_models(part)
 
 
 def _default(value: object) -> str:

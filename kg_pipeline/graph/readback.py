@@ -15,6 +15,7 @@ from kg_pipeline.graph.model import (
     FLOAT,
     FOREIGN_PLACES,
     INT,
+    MARKER,
     NODES,
     RELATIONSHIPS,
     SYNCED_NODES,
@@ -55,7 +56,7 @@ def find_strays(connection: Connection, collection: str, known: Graph, foreign_e
             continue
         seen: dict[tuple[Any, ...], str] = {}
         for ends in allowed_ends(edge, foreign_ends):
-            for row in connection.read(statements.edge_read(edge, ends), collection=collection):
+            for row in connection.read(statements.edge_read(edge, ends), collection=collection, marker=MARKER):
                 seen.setdefault((*ends, row["start"], row["end"], *(row[key] for key in edge.key)), row["element"])
         strays += sorted({row["element"] for row in found} - set(seen.values()))
     return strays
@@ -79,7 +80,7 @@ def present_foreign(connection: Connection, wanted: Graph) -> tuple[Graph, int]:
     missing: dict[tuple[str, str], list[str]] = {}
     for label, key, values in _foreign_values(wanted):
         rows = [{"id": value, "keys": foreign_keys(value)} for value in values]
-        found = connection.read(statements.foreign_matches(label, key), rows=rows)
+        found = connection.read(statements.foreign_matches(label, key), rows=rows, marker=MARKER)
         single = {row["id"] for row in found if row["n"] == 1}
         missing[label, key] = [value for value in values if value not in single]
     if not any(missing.values()):
@@ -100,7 +101,7 @@ def holds_foreign_edges(connection: Connection, collection: str, last: Graph) ->
                 continue
             kind = dict(zip(("start_label", "start_key", "end_label", "end_key"), ends, strict=True))
             known = last.edges[name].filter(**kind).select("start", "end").sort("start", "end")
-            found = connection.read(statements.edge_ends(edge, ends), collection=collection)
+            found = connection.read(statements.edge_ends(edge, ends), collection=collection, marker=MARKER)
             if known.rows() != sorted((str(row["start"]), str(row["end"])) for row in found):
                 return False
     return True
@@ -145,7 +146,7 @@ def _edges(
 
 
 def _frame(connection: Connection, text: str, schema: pl.Schema, collection: str) -> pl.DataFrame:
-    rows = connection.read(text, collection=collection)
+    rows = connection.read(text, collection=collection, marker=MARKER)
     # Somebody may have put a value of another type there: such a cell reads as null, differs and is written again.
     return pl.DataFrame(
         {

@@ -14,6 +14,7 @@ from kg_pipeline.config import Settings
 from kg_pipeline.graph.apply import foreign_keys
 from kg_pipeline.graph.connection import Connection, connect, explained
 from kg_pipeline.graph.errors import GraphError
+from kg_pipeline.graph.model import MARKER
 from kg_pipeline.graph.statements import foreign_matches, not_ours
 from kg_pipeline.graph_nodes import GraphNodes, NodesRead, ReadNodes, schema_of, unread
 
@@ -63,7 +64,7 @@ def reading_nodes(settings: Settings, home: Path, *, enabled: bool) -> Iterator[
 
 def read_nodes(connection: Connection, collection: str, nodes: GraphNodes) -> NodesRead:
     """The nodes of a source, by key. Raises GraphError: no connection, a query that fails, writes or lacks `key`."""
-    records = _asked(connection, collection, nodes) if nodes.query else connection.read(_all(nodes))
+    records = _asked(connection, collection, nodes) if nodes.query else connection.read(_all(nodes), marker=MARKER)
     keyed = [(key, record) for record in records if (key := _key(record["key"])) is not None]
     often = Counter(key for key, _ in keyed)
     first = dict(reversed(keyed))
@@ -147,7 +148,7 @@ def _count_nodes(connection: Connection, nodes: GraphNodes, keys: list[str]) -> 
     counts: dict[str, int] = {}
     for start in range(0, len(keys), KEYS):
         rows = [{"id": key, "keys": foreign_keys(key)} for key in keys[start : start + KEYS]]
-        counts |= {row["id"]: row["n"] for row in connection.read(text, rows=rows)}
+        counts |= {row["id"]: row["n"] for row in connection.read(text, rows=rows, marker=MARKER)}
     return counts
 
 

@@ -1,7 +1,7 @@
 """The Cypher text, made from the model. Names come from the model or passed `checked_name`; values are parameters."""
 
 from kg_pipeline.graph.frames import Ends
-from kg_pipeline.graph.model import FOREIGN_PLACES, MARKER, NODES, NodeType, RelationshipType, checked_name, is_foreign
+from kg_pipeline.graph.model import FOREIGN_PLACES, NODES, NodeType, RelationshipType, checked_name, is_foreign
 
 # A write lock on the Collection node, then its state as no other run can change it before this transaction ends.
 FENCE = """
@@ -147,7 +147,7 @@ def not_ours(variable: str, label: str) -> str:
     """` AND …` for a foreign node that has a label which nodes of ours have too; empty for other labels."""
     shared = {name for node in NODES.values() if node.shared for name in (node.label, *node.extra_labels)}
     if label in shared:
-        return f" AND coalesce({variable}.managed_by, '') <> '{MARKER}'"
+        return f" AND ({variable}.managed_by IS NULL OR {variable}.managed_by <> $marker)"
     if label in NODES:
         return f" AND ({variable}.collection IS NULL OR {variable}.generation IS NULL)"
     return ""
@@ -180,7 +180,7 @@ def _is_kind(variable: str, label: str, key: str) -> str:
         return f" AND {variable}.collection = $collection AND {variable}.generation IS NOT NULL"
     # A shared node that was there before us has no marker, but we hold it.
     held = f"EXISTS {{ ({variable})-[:IN_COLLECTION]->(:Collection {{id: $collection}}) }}"
-    return f" AND ({variable}.managed_by = '{MARKER}' OR {held})"
+    return f" AND ({variable}.managed_by = $marker OR {held})"
 
 
 def _match_ends(ends: Ends) -> str:
