@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import polars as pl
 import typer
 
-from kg_pipeline.commands.console import progress_bars
+from kg_pipeline.commands.console import out, progress_bars
 from kg_pipeline.commands.evaluation_tables import print_evaluation
 from kg_pipeline.commands.options import Home, fail, home_folder
 from kg_pipeline.commands.run import described_collection
 from kg_pipeline.commands.score import RerankerName
-from kg_pipeline.config import Collection, ConfigError
+from kg_pipeline.config import Collection, ConfigError, Limits
 from kg_pipeline.evaluation import (
     FACETS,
     PROTOCOLS,
@@ -30,6 +30,7 @@ from kg_pipeline.evaluation import evaluate as evaluate_collection
 from kg_pipeline.storage import TableStore
 
 NO_OCR = "no-ocr"
+THUMBNAIL_SIDE = 160
 
 
 def evaluate(
@@ -83,10 +84,12 @@ def evaluate(
         evaluations = [_evaluate(root, one, protocols, stresses, facets) for one in collections]
     compared = {one.collection: _keep(root, one) for one in evaluations}
     average = average_table(evaluations) if len(evaluations) > 1 else None
+    page = _write_page(root, evaluations, compared, average, collections[0].limits)
     if as_json:
-        _print_json(compared, average)
+        _print_json(compared, average, page)
     else:
         print_evaluation(compared, average)
+        out.print(f"plots and misses: {page}", highlight=False, soft_wrap=True)
 
 
 def _evaluate(
@@ -130,6 +133,30 @@ def _keep(root: Path, evaluation: Evaluation) -> pl.DataFrame:
         raise fail(str(error)) from error
 
 
+def _write_page(
+    root: Path,
+    evaluations: list[Evaluation],
+    compared: dict[str, pl.DataFrame],
+    average: pl.DataFrame | None,
+    limits: Limits,
+) -> Path:
+    """The page of the one collection, or of all of them together."""
+    from kg_pipeline.images import thumbnail
+    from kg_pipeline.reports import ReportError, write_evaluation
+
+    folder = root / "reports" / evaluations[0].collection if average is None else root / "reports"
+    try:
+        return write_evaluation(
+            folder / "evaluation.html",
+            evaluations,
+            compared,
+            average,
+            lambda uri: thumbnail(uri, limits, THUMBNAIL_SIDE),
+        )
+    except ReportError as error:
+        raise fail(str(error)) from error
+
+
 def _collections(
     root: Path,
     documents: Path | None,
@@ -164,9 +191,10 @@ def _chosen(option: str, given: str, allowed: tuple[str, ...]) -> tuple[str, ...
     return tuple(word for word in allowed if word in words)
 
 
-def _print_json(compared: dict[str, pl.DataFrame], average: pl.DataFrame | None) -> None:
+def _print_json(compared: dict[str, pl.DataFrame], average: pl.DataFrame | None, page: Path) -> None:
     found = {
         "collections": {name: table.to_dicts() for name, table in compared.items()},
         "average": average.to_dicts() if average is not None else None,
+        "page": str(page),
     }
     sys.stdout.write(json.dumps(found, ensure_ascii=False, indent=1) + "\n")

@@ -36,6 +36,8 @@ class Outcome:
     answers: pl.DataFrame
     """The evidence of the asked pictures with the columns right and near."""
     truth: pl.DataFrame
+    baseline: pl.DataFrame
+    """What the file name alone found: image_id, text_kind, text_id, rank."""
 
     @property
     def name(self) -> str:
@@ -83,7 +85,7 @@ def evaluate(
         hard = stressed(corpus, stress)
         baseline = file_name_baseline(hard, CUTOFFS[-1])
         for protocol in protocols:
-            outcome = _outcome(collection, hard, protocol, stress_name(stress), truth, score)
+            outcome = _outcome(hidden_run(collection, hard, protocol, score), protocol, stress, truth, baseline)
             outcomes.append(outcome)
             for scenario, part in parts.items():
                 where: Row = {"scenario": scenario, "protocol": protocol, "stress": outcome.stress}
@@ -113,13 +115,13 @@ def average_table(evaluations: Sequence[Evaluation]) -> pl.DataFrame:
 
 
 def _outcome(
-    collection: Collection, corpus: Corpus, protocol: Protocol, stress: str, truth: pl.DataFrame, score: Score
+    run: HiddenRun, protocol: Protocol, stress: frozenset[str], truth: pl.DataFrame, baseline: pl.DataFrame
 ) -> Outcome:
-    run = hidden_run(collection, corpus, protocol, score)
     scorers = run.evidence["scorer"].drop_nulls().unique().sort().to_list()
     of_asked = pl.col("image_id").is_in(asked(truth, "chunk").implode())
     answers = with_truth(run.evidence.filter(of_asked), truth)
-    return Outcome(protocol, stress, ", ".join(scorers) or EVIDENCE_SCORER, run, answers, truth)
+    scorer = ", ".join(scorers) or EVIDENCE_SCORER
+    return Outcome(protocol, stress_name(stress), scorer, run, answers, truth, baseline)
 
 
 def _pooled(evaluations: Sequence[Evaluation]) -> Iterator[Row]:

@@ -20,7 +20,8 @@ class Headline:
 
     def number(self, value: float) -> str:
         """`98.5` for a share, `1.74` for points."""
-        return f"{100 * value:.1f}" if self.percent else f"{value:.2f}"
+        shown = f"{100 * value:.1f}" if self.percent else f"{value:.2f}"
+        return shown.removeprefix("-") if float(shown) == 0 else shown
 
     def change(self, delta: float) -> str:
         """With its sign."""

@@ -1,6 +1,7 @@
-"""What people read about a collection: orphans, broken and questionable references, the HTML gallery."""
+"""What people read about a collection: orphans, doubtful references, the HTML gallery, the page of an evaluation."""
 
 from kg_pipeline.reports.blind_spots import is_scored_without_pixels, pictures_without_text
+from kg_pipeline.reports.evaluation import plots_of, write_evaluation
 from kg_pipeline.reports.gallery import TABLES_SHOWN, ReportError, write_gallery
 from kg_pipeline.reports.orphans import (
     find_orphans,
@@ -17,6 +18,8 @@ __all__ = [
     "is_scored_without_pixels",
     "missing_references",
     "pictures_without_text",
+    "plots_of",
     "questionable_references",
+    "write_evaluation",
     "write_gallery",
 ]

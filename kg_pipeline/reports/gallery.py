@@ -1,16 +1,11 @@
 """The HTML gallery: one file that shows orphans, broken references and evidence, and needs no network."""
 
-import base64
-import hashlib
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
 import polars as pl
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup, escape
 
 from kg_pipeline.reports.blind_spots import is_scored_without_pixels, pictures_without_text
 from kg_pipeline.reports.cards import (
@@ -22,6 +17,7 @@ from kg_pipeline.reports.cards import (
     questionable_cards,
 )
 from kg_pipeline.reports.orphans import incomplete_sources, missing_references, questionable_references
+from kg_pipeline.reports.page import render
 from kg_pipeline.reports.views import Pictures
 from kg_pipeline.storage.atomic import replacing
 from kg_pipeline.tables import PAIR_FEATURES, TABLES
@@ -35,8 +31,6 @@ PICTURES_PER_SECTION = 500
 """At most; fewer where passages and paths are so long that the page would grow beyond PAGE_BYTES."""
 ROWS_PER_LIST = 1_000
 """Of the lists without pictures: broken references, pictures without text."""
-
-INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
 
 STATUSES: Mapping[str, str] = {
     "missing": "no such file",
@@ -89,17 +83,11 @@ def _page(collection_name: str, tables: Tables, pictures: Pictures, cap: int) ->
     without_pixels = is_scored_without_pixels(evidence)
     blind = pictures_without_text(tables["images"], tables["image_texts"]) if without_pixels else []
     names = set(kept["contributions"].explode().drop_nulls().struct.field("name"))
-    sections = Path(__file__).parent
-    style, script = ((sections / f"gallery.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["breakable"] = _breakable
-    # Without its indentation a page of 500 pictures is half a megabyte smaller.
-    template = INDENTATION.sub("", (sections / "gallery.html.j2").read_text(encoding="utf-8"))
-    page = environment.from_string(template).render(
+    return render(
+        "gallery.html.j2",
+        ("gallery.css",),
+        "gallery.js",
         collection=collection_name,
-        policy=_policy(style, script),
-        style=Markup(style),
-        script=Markup(script),
         counts=_counts(tables, kept, broken, questionable),
         incomplete=incomplete_sources(tables["documents"], tables["image_files"]),
         without_pixels=without_pixels,
@@ -120,23 +108,6 @@ def _page(collection_name: str, tables: Tables, pictures: Pictures, cap: int) ->
         close_points=CLOSE_POINTS,
         features={name: text for name, text in PAIR_FEATURES.items() if name in names},
         thumbnails_left_out=pictures.left_out,
-    )
-    return page.encode()
-
-
-def _breakable(path: str) -> Markup:
-    """The escaped path, which may be broken after its slashes and underscores."""
-    return Markup(str(escape(path)).replace("/", "/<wbr>").replace("_", "_<wbr>"))
-
-
-def _policy(style: str, script: str) -> str:
-    """Content security policy: this style, this script, pictures in the page itself, nothing from anywhere."""
-    style_hash, script_hash = (
-        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)
-    )
-    return (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{style_hash}'; script-src 'sha256-{script_hash}'; "
-        "base-uri 'none'; form-action 'none'"
     )
 
 
