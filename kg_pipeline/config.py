@@ -1,5 +1,6 @@
 """Settings of the process (environment) and of the collections (collections.yaml), validated."""
 
+import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -19,7 +20,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from kg_pipeline.graph_nodes import ConceptNodes, DocumentNodes
 
@@ -73,6 +74,24 @@ class Settings(BaseSettings):
     embedding_api_key: SecretStr = Field(
         SecretStr(""), validation_alias="KG_PIPELINE_EMBEDDING_API_KEY", description="key of the embedding server"
     )
+
+    graph_names: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict,
+        validation_alias="KG_PIPELINE_GRAPH_NAMES",
+        description='other names for labels and relationship types, as JSON: `{"Chunk": "Passage"}`',
+    )
+
+    @field_validator("graph_names", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        # A ConfigError, for pydantic's own would print the secrets beside it.
+        try:
+            names = json.loads(value) if isinstance(value, str) else value
+        except json.JSONDecodeError as error:
+            raise ConfigError(f"KG_PIPELINE_GRAPH_NAMES is not valid JSON: {error}") from error
+        if not isinstance(names, dict) or not all(isinstance(text, str) for pair in names.items() for text in pair):
+            raise ConfigError('KG_PIPELINE_GRAPH_NAMES must map names to names, such as {"Chunk": "Passage"}')
+        return names
 
     @model_validator(mode="after")
     def _absolute(self) -> Self:

@@ -24,7 +24,7 @@ PASSWORD = "correct horse battery"
 START_SECONDS = 90
 
 JAVA = [
-    "java", "-Xms128m", "-Xmx1g", "-Djol.skipHotspotSAAttach=true",
+    "java", "-Xms128m", "-Djol.skipHotspotSAAttach=true",
     "--add-opens=java.base/java.nio=ALL-UNNAMED", "--add-opens=java.base/java.io=ALL-UNNAMED",
     "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED", "--add-opens=java.base/java.util.concurrent=ALL-UNNAMED",
     "--enable-native-access=ALL-UNNAMED", "--add-modules=jdk.incubator.vector",
@@ -36,12 +36,24 @@ server.bolt.advertised_address=127.0.0.1:{port}
 server.http.enabled=false
 server.https.enabled=false
 dbms.security.auth_enabled=true
-server.memory.pagecache.size=128m
+server.memory.pagecache.size={memory.page_cache}
 dbms.usage_report.enabled=false
-db.memory.transaction.max=8m
+db.memory.transaction.max={memory.transaction}
 server.directories.data={home}/data
 server.directories.logs={home}/logs
 """
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a Neo4j may use. The default is small, so that tests meet its limits."""
+
+    heap: str = "1g"
+    page_cache: str = "128m"
+    transaction: str = "8m"
+
+
+SMALL = Memory()
 
 
 @dataclass(frozen=True)
@@ -77,14 +89,14 @@ class GraphServer:
 def settings_for(uri: str | None, username: str = "neo4j", password: str = "", database: str | None = None) -> Settings:
     """Settings that name one server, whatever the environment says."""
     values = {"NEO4J_URI": uri, "NEO4J_USERNAME": username, "NEO4J_PASSWORD": password, "NEO4J_DATABASE": database}
+    values["KG_PIPELINE_GRAPH_NAMES"] = {}
     return Settings.model_validate(values)
 
 
 @contextmanager
-def running_server(kind: str, folder: Path) -> Iterator[GraphServer]:
+def running_server(kind: str, folder: Path, memory: Memory = SMALL) -> Iterator[GraphServer]:
     """A server of that kind with its data under `folder`, stopped at the end; skips the test when it cannot be had."""
-    start = {"neo4j": _neo4j, "embedded": _embedded}[kind]
-    with start(folder) as settings:
+    with _neo4j(folder, memory) if kind == "neo4j" else _embedded(folder) as settings:
         yield GraphServer(kind, settings)
 
 
@@ -95,7 +107,7 @@ def _embedded(folder: Path) -> Iterator[Settings]:
 
 
 @contextmanager
-def _neo4j(folder: Path) -> Iterator[Settings]:
+def _neo4j(folder: Path, memory: Memory) -> Iterator[Settings]:
     if uri := os.environ.get("NEO4J_TEST_URI"):
         username = os.environ.get("NEO4J_TEST_USERNAME", "neo4j")
         yield settings_for(uri, username, os.environ.get("NEO4J_TEST_PASSWORD", ""))
@@ -108,14 +120,14 @@ def _neo4j(folder: Path) -> Iterator[Settings]:
     for name in ("conf", "data", "logs", "run", "plugins", "import", "licenses"):
         (folder / name).mkdir()
     port = free_port()
-    (folder / "conf" / "neo4j.conf").write_text(CONFIGURATION.format(port=port, home=folder))
-    command = [*JAVA, "-cp", f"{jars}/*", "org.neo4j.server.CommunityEntryPoint"]
+    (folder / "conf" / "neo4j.conf").write_text(CONFIGURATION.format(port=port, home=folder, memory=memory))
+    command = [*JAVA, f"-Xmx{memory.heap}", "-cp", f"{jars}/*", "org.neo4j.server.CommunityEntryPoint"]
     command += [f"--home-dir={folder}", f"--config-dir={folder / 'conf'}"]
     with (folder / "server.out").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
     try:
         uri = f"neo4j://127.0.0.1:{port}"
-        _set_password(uri, process, folder / "server.out")
+        _set_password(f"bolt://127.0.0.1:{port}", process, folder / "server.out")
         yield settings_for(uri, "neo4j", PASSWORD)
     finally:
         process.terminate()
@@ -128,7 +140,7 @@ def _neo4j(folder: Path) -> Iterator[Settings]:
 def _set_password(uri: str, process: subprocess.Popen, log: Path) -> None:
     """Wait until the server answers and change the password it begins with."""
     deadline = time.monotonic() + START_SECONDS
-    with neo4j.GraphDatabase.driver(uri, auth=("neo4j", "neo4j")) as driver:
+    with neo4j.GraphDatabase.driver(uri, auth=("neo4j", "neo4j"), max_transaction_retry_time=1) as driver:
         while True:
             try:
                 driver.execute_query(

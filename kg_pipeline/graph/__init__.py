@@ -5,6 +5,7 @@ from kg_pipeline.graph.doctor import Check, check_server
 from kg_pipeline.graph.errors import DriftError, GraphError, SupersededError
 from kg_pipeline.graph.frames import Graph
 from kg_pipeline.graph.model import RELATIONSHIPS, constraints
+from kg_pipeline.graph.names import Names
 from kg_pipeline.graph.planning import Plan, check_mass_delete, plan
 from kg_pipeline.graph.readback import count_graph, read_graph
 from kg_pipeline.graph.retrieval import PICTURES_OF_PASSAGES
@@ -26,6 +27,7 @@ __all__ = [
     "Graph",
     "GraphError",
     "IndexFinding",
+    "Names",
     "Plan",
     "SupersededError",
     "SyncReport",

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import neo4j
 import polars as pl
 
 from kg_pipeline.graph import statements
-from kg_pipeline.graph.connection import BatchTooLargeError, Connection, Result
+from kg_pipeline.graph.connection import BatchTooLargeError, Connection, Result, Transaction
 from kg_pipeline.graph.errors import DriftError, GraphError, SupersededError
 from kg_pipeline.graph.frames import Ends, end_kinds
 from kg_pipeline.graph.model import MARKER, NODES, RELATIONSHIPS, SYNCED_NODES, VECTOR, is_foreign
+from kg_pipeline.graph.names import VARIABLE, Names
 from kg_pipeline.graph.planning import Plan
+from kg_pipeline.graph.unique_keys import unique_labels
+from kg_pipeline.graph_nodes import PLAIN_NAME
 from kg_pipeline.progress import progress
 
 NODE_ROWS, EDGE_ROWS = 5_000, 10_000
@@ -62,6 +64,7 @@ class Claim:
             "now": self.now,
             "marker": MARKER,
             "foreign_ends": list(self.foreign_ends),
+            "names": [f"{ours}={theirs}" for ours, theirs in self.connection.names.renamed],
         }
 
 
@@ -76,7 +79,7 @@ def claim(connection: Connection, collection: str, expected: Head, now: datetime
     generation = max(expected.generation, expected.claimed) + 1
     taken = Claim(connection, collection, generation, secrets.token_hex(8), now, kept)
 
-    def work(transaction: neo4j.Transaction) -> None:
+    def work(transaction: Transaction) -> None:
         transaction.run(statements.CREATE_COLLECTION, taken.parameters).consume()
         transaction.run(statements.FENCE, taken.parameters).consume()
         records = transaction.run(statements.HEAD, taken.parameters).data()
@@ -230,7 +233,7 @@ def _send(claim: Claim, texts: list[str], batch: pl.DataFrame, ends: Ends | None
             for row in rows:
                 row[side] = foreign_keys(row[side])
 
-    def work(transaction: neo4j.Transaction) -> int:
+    def work(transaction: Transaction) -> int:
         written = 0
         for text in texts:
             record = transaction.run(text, {**claim.parameters, "rows": rows}).single()
@@ -249,8 +252,8 @@ def _send(claim: Claim, texts: list[str], batch: pl.DataFrame, ends: Ends | None
     return _send(claim, texts, batch.slice(0, half), ends) + _send(claim, texts, batch.slice(half), ends)
 
 
-def _transact(claim: Claim, work: Callable[[neo4j.Transaction], Result]) -> Result:
-    def fenced(transaction: neo4j.Transaction) -> Result:
+def _transact(claim: Claim, work: Callable[[Transaction], Result]) -> Result:
+    def fenced(transaction: Transaction) -> Result:
         record = transaction.run(statements.FENCE, claim.parameters).single()
         if record is None or record["claimed_by"] != claim.token:
             raise SupersededError(
@@ -277,6 +280,7 @@ def _touched(plan: Plan) -> list[str]:
 
 def _head(records: list[dict[str, Any]], connection: Connection, collection: str) -> Head:
     if not records:
+        _check_first(connection, collection)
         return Head()
     found = records[0]
     if found["managed_by"] != MARKER:
@@ -284,6 +288,7 @@ def _head(records: list[dict[str, Any]], connection: Connection, collection: str
             f"{connection.address} has a node (:Collection {{id: {collection!r}}}) that kg-pipeline did not make: "
             "rename the collection in collections.yaml, or use a database of its own (NEO4J_DATABASE)"
         )
+    _check_names(connection, collection, found["names"])
     completed = found["completed_at"]
     return Head(
         generation=found["generation"] or 0,
@@ -292,6 +297,25 @@ def _head(records: list[dict[str, Any]], connection: Connection, collection: str
         completed_at=str(completed) if completed is not None else None,
         foreign_ends=tuple(found["foreign_ends"] or ()),
     )
+
+
+def _check_first(connection: Connection, collection: str) -> None:
+    """Raise GraphError when the collection is there under another name of the label Collection."""
+    for label in unique_labels(connection):
+        if label != connection.names["Collection"] and PLAIN_NAME.fullmatch(label):
+            text = statements.COLLECTION_UNDER.format(label=label)
+            for found in connection.ask(text, collection=collection, marker=MARKER):
+                _check_names(connection, collection, found["names"])
+
+
+def _check_names(connection: Connection, collection: str, written: list[str] | None) -> None:
+    then = Names.of(dict(pair.split("=", 1) for pair in written or ()))
+    if then != connection.names:
+        raise GraphError(
+            f"collection {collection} was written to {connection.address} under other names, {VARIABLE}='{then}' and "
+            f"not '{connection.names}', and would be there twice: set the variable as it was, or use another database "
+            "(NEO4J_DATABASE)"
+        )
 
 
 def _superseded(collection: str, ours: int, theirs: int | None) -> str:

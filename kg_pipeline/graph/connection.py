@@ -17,6 +17,7 @@ from kg_pipeline.config import Settings
 from kg_pipeline.graph.embedded import attached
 from kg_pipeline.graph.errors import GraphError
 from kg_pipeline.graph.model import NODES
+from kg_pipeline.graph.names import AS_IN_THE_MODEL, Names
 
 Result = TypeVar("Result")
 
@@ -55,6 +56,18 @@ class BatchTooLargeError(Exception):
 
 
 @dataclass(frozen=True)
+class Transaction:
+    """A transaction of the driver, for statements in the names of the model."""
+
+    driven: neo4j.Transaction
+    names: Names
+
+    def run(self, text: str, parameters: Mapping[str, Any] | None = None, /, **more: Any) -> neo4j.Result:
+        """Send a statement."""
+        return self.driven.run(self.names.cypher(text), {**(parameters or {}), **more})
+
+
+@dataclass(frozen=True)
 class Connection:
     """An open driver, its database, and how to call the server in messages (never a password)."""
 
@@ -66,27 +79,34 @@ class Connection:
     retry_seconds: float
     """How long a transaction is tried again when the server is away or others are in the way."""
 
+    names: Names = AS_IN_THE_MODEL
+    """What our labels and types are called there. The statements given to `read`, `write` and `run` follow."""
+
     def read(self, text: str, /, **parameters: Any) -> list[dict[str, Any]]:
-        """All records of a reading statement. Raises GraphError."""
+        """All records of a reading statement of ours. Raises GraphError."""
+        return self.ask(self.names.cypher(text), **parameters)
+
+    def ask(self, text: str, /, **parameters: Any) -> list[dict[str, Any]]:
+        """All records of a reading statement that somebody else wrote in the names there. Raises GraphError."""
 
         def work(transaction: neo4j.ManagedTransaction) -> list[dict[str, Any]]:
             return transaction.run(text, parameters).data()
 
-        with explained(self.address), self._session() as session:
+        with explained(self.address, self.names), self._session() as session:
             return session.execute_read(work)
 
-    def write(self, work: Callable[[neo4j.Transaction], Result]) -> Result:
+    def write(self, work: Callable[[Transaction], Result]) -> Result:
         """Run `work`, which must be idempotent, in one transaction. Raises GraphError, BatchTooLargeError.
 
         Not the driver's execute_write: it resends for 30 s what the server has no memory for, and gives up where
         another attempt would do.
         """
         deadline = time.monotonic() + self.retry_seconds
-        with explained(self.address):
+        with explained(self.address, self.names):
             for attempt in count(1):
                 try:
                     with self._session() as session, session.begin_transaction() as transaction:
-                        result = work(transaction)
+                        result = work(Transaction(transaction, self.names))
                         transaction.commit()
                     return result
                 except (bolt.Neo4jError, bolt.DriverError) as error:
@@ -110,16 +130,20 @@ class Connection:
 
 @contextmanager
 def connect(settings: Settings, home: Path) -> Iterator[Connection]:
-    """A checked connection: to NEO4J_URI when set, else to the embedded server of `home`. Raises GraphError."""
+    """A checked connection: to NEO4J_URI when set, else to the embedded server of `home`.
+
+    Raises GraphError; ConfigError when `graph_names` holds names that cannot be.
+    """
+    names = Names.of(settings.graph_names)
     if settings.neo4j_uri:
         password = settings.neo4j_password.get_secret_value()
         auth = (settings.neo4j_username, password) if password else None
-        with _opened(settings.neo4j_uri, auth, settings.neo4j_database) as connection:
+        with _opened(settings.neo4j_uri, auth, settings.neo4j_database, names) as connection:
             yield connection
     else:
         with (
             attached(home) as server,
-            _opened(server.uri, server.auth, server.database, "embedded", EMBEDDED_SETTINGS) as connection,
+            _opened(server.uri, server.auth, server.database, names, "embedded", EMBEDDED_SETTINGS) as connection,
         ):
             yield connection
 
@@ -153,21 +177,22 @@ def _opened(
     uri: str,
     auth: tuple[str, str] | None,
     database: str | None,
+    names: Names,
     identity: str | None = None,
     driver_settings: Mapping[str, Any] = DRIVER_SETTINGS,
 ) -> Iterator[Connection]:
     address = checked_address(uri)
     with neo4j.GraphDatabase.driver(address, auth=auth, **driver_settings) as driver:
         name = identity or f"{address}/{database or ''}"
-        connection = Connection(driver, database, address, name, driver_settings["max_transaction_retry_time"])
-        with explained(address):
+        connection = Connection(driver, database, address, name, driver_settings["max_transaction_retry_time"], names)
+        with explained(address, names):
             driver.verify_connectivity()
         connection.read("RETURN 1 AS one")
         yield connection
 
 
 @contextmanager
-def explained(address: str) -> Iterator[None]:
+def explained(address: str, names: Names) -> Iterator[None]:
     """Turn errors of the driver into GraphError: what, where, what to do. Values of parameters stay out of it."""
     try:
         yield
@@ -192,7 +217,7 @@ def explained(address: str) -> Iterator[None]:
             "`kg-pipeline doctor` shows the constraints"
         ) from error
     except bolt.Neo4jError as error:
-        raise GraphError(_explain_server_error(address, error)) from error
+        raise GraphError(_explain_server_error(address, error, names)) from error
     except bolt.DriverError as error:
         raise GraphError(f"the connection to {address} failed: {_first_line(error)}") from error
 
@@ -211,7 +236,7 @@ def _too_few_rights(address: str, error: bolt.Neo4jError) -> GraphError:
     )
 
 
-def _explain_server_error(address: str, error: bolt.Neo4jError) -> str:
+def _explain_server_error(address: str, error: bolt.Neo4jError, names: Names) -> str:
     code = error.code or ""
     gone = "database" in str(error.message).lower() and "not exist" in str(error.message)
     if "DatabaseNotFound" in code or gone:
@@ -224,8 +249,9 @@ def _explain_server_error(address: str, error: bolt.Neo4jError) -> str:
             "drop it, the constraint brings its own"
         )
     if "ConstraintCreationFailed" in code or "ConstraintValidationFailed" in code:
+        labels = ", ".join(names[label] for label in NODES)
         return (
-            f"the graph at {address} has several nodes of one of our labels ({', '.join(NODES)}) with the same `id`: "
+            f"the graph at {address} has several nodes of one of our labels ({labels}) with the same `id`: "
             "rename that label of your nodes, or use a database of its own (NEO4J_DATABASE)"
         )
     return f"the graph at {address} refused a statement: {code}: {_first_line(error.message or '')}"

@@ -5,17 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kg_pipeline.config import Settings
-from kg_pipeline.graph.connection import Connection, connect, explained
+from kg_pipeline.graph.connection import Connection, Transaction, connect, explained
 from kg_pipeline.graph.errors import GraphError
-from kg_pipeline.graph.model import NODES, constraints
 from kg_pipeline.graph.search_indexes import find_search_indexes
+from kg_pipeline.graph.unique_keys import create, indexes_in_the_way, our_labels, unique_labels
 
 OLDEST = (5, 0)
 """The first version with elementId() and EXISTS {} as used here; tested with 5.26."""
 
 COMPONENTS = "CALL dbms.components() YIELD name, versions, edition RETURN name, versions[0] AS version, edition"
-INDEXES = "SHOW INDEXES YIELD name, type, labelsOrTypes, properties, owningConstraint"
-UNIQUE = "SHOW CONSTRAINTS YIELD labelsOrTypes, properties, type"
 
 
 @dataclass(frozen=True)
@@ -55,26 +53,20 @@ def _version(connection: Connection) -> Check:
 
 
 def _plain_indexes(connection: Connection) -> Iterator[Check]:
-    for index in connection.read(INDEXES):
-        on_key = index["properties"] == ["id"] and set(index["labelsOrTypes"] or ()) & set(NODES)
-        if on_key and index["type"] == "RANGE" and index["owningConstraint"] is None:
-            found = f"index {index['name']} on {index['labelsOrTypes'][0]}.id is in the way of our constraint"
-            yield Check("graph constraints", False, found, f"DROP INDEX `{index['name']}` (the constraint has its own)")
+    for name, label in indexes_in_the_way(connection):
+        found = f"index {name} on {label}.id is in the way of our constraint"
+        yield Check("graph constraints", False, found, f"DROP INDEX `{name}` (the constraint has its own)")
 
 
 def _constraints(connection: Connection) -> Check:
-    present = {
-        row["labelsOrTypes"][0]
-        for row in connection.read(UNIQUE)
-        if row["properties"] == ["id"] and "UNIQUENESS" in row["type"]
-    }
-    missing = [label for label in NODES if label not in present]
+    labels, present = our_labels(connection), unique_labels(connection)
+    missing = [label for label in labels if label not in present]
     if not missing:
-        return Check("graph constraints", True, f"id is unique on {', '.join(NODES)}")
+        return Check("graph constraints", True, f"id is unique on {', '.join(labels)}")
     if connection.identity == "embedded":
         return Check("graph constraints", True, "the first run creates them")
     try:
-        _try_to_create(connection)
+        _try_to_create(connection, missing)
     except GraphError as error:
         return Check("graph constraints", False, f"missing on {', '.join(missing)}, and cannot be created", str(error))
     return Check("graph constraints", True, f"missing on {', '.join(missing)}; the first run creates them")
@@ -95,13 +87,12 @@ def _search_indexes(connection: Connection) -> Iterator[Check]:
             yield Check("graph search", False, f"index {finding.index.name} is not ours", finding.advice)
 
 
-def _try_to_create(connection: Connection) -> None:
+def _try_to_create(connection: Connection, labels: list[str]) -> None:
     """Create the constraints and take them back. Raises GraphError."""
     with (
-        explained(connection.address),
+        explained(connection.address, connection.names),
         connection.driver.session(database=connection.database) as session,
         session.begin_transaction() as transaction,
     ):
-        for statement in constraints():
-            transaction.run(statement).consume()
+        create(Transaction(transaction, connection.names), labels)
         transaction.rollback()

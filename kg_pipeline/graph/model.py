@@ -1,6 +1,6 @@
 """The model of the graph as data: a declaration per label, relationship type and search index, and their DDL."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -227,11 +227,14 @@ ANALYZER = "cjk"
 SIMILARITY = "cosine"
 
 
-def constraints() -> list[str]:
-    """DDL of the model: uniqueness of `id` only, which Community has (node keys and existence are Enterprise)."""
+def constraints(labels: Iterable[str] = NODES) -> list[str]:
+    """DDL of the model: uniqueness of `id` only, which Community has (node keys and existence are Enterprise).
+
+    `labels`: what ours are called in the database.
+    """
     return [
         f"CREATE CONSTRAINT kg_pipeline_{label.lower()}_id IF NOT EXISTS FOR (n:{label}) REQUIRE n.id IS UNIQUE"
-        for label in NODES
+        for label in labels
     ]
 
 

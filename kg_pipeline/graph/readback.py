@@ -79,6 +79,7 @@ def present_foreign(connection: Connection, wanted: Graph) -> tuple[Graph, int]:
     """`wanted` without relationships to foreign nodes that are not there, or not the only one with their key."""
     missing: dict[tuple[str, str], list[str]] = {}
     for label, key, values in _foreign_values(wanted):
+        connection.names.check_foreign(label)
         rows = [{"id": value, "keys": foreign_keys(value)} for value in values]
         found = connection.read(statements.foreign_matches(label, key), rows=rows, marker=MARKER)
         single = {row["id"] for row in found if row["n"] == 1}

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import polars as pl
 
 from kg_pipeline.graph.model import EVIDENCE, NODES, RELATIONSHIPS, SEARCH_INDEXES, TIME, NodeType
+from kg_pipeline.graph.names import AS_IN_THE_MODEL, Names
 
 Types = Mapping[str, str]
 
@@ -23,24 +24,24 @@ UNTOLD = {"input_hash", "verdict_synced", "embedding"}
 HINTS = (
     "confidence is between 0 and 1, score between 0 and 10; order pictures by confidence, highest first.",
     "The address of a picture is the property uri of (:Image)-[:IN_COLLECTION]->(:Collection); its files are in paths.",
-    "An image that nothing references has IN_COLLECTION.orphan_reason.",
+    "An image that nothing references has the property orphan_reason on its -[:IN_COLLECTION]->.",
 )
 
 
-def schema_text() -> str:
+def schema_text(names: Names = AS_IN_THE_MODEL) -> str:
     """The model as `neo4j_schema` of neo4j-graphrag's Text2CypherRetriever: as its `get_schema` prints, and notes."""
     return "\n".join(
         [
             "Node properties:",
-            *(_properties(node.label, _of_node(node)) for node in NODES.values()),
+            *(_properties(names[node.label], _of_node(node)) for node in NODES.values()),
             "Relationship properties:",
-            *(_properties(name, _of_relationship(name)) for name in RELATIONSHIPS),
+            *(_properties(names[name], _of_relationship(name)) for name in RELATIONSHIPS),
             "The relationships:",
-            *_patterns(),
+            *map(names.cypher, _patterns()),
             "What they mean:",
-            *(f"{node.label}: {node.doc}" for node in NODES.values()),
-            *(f"{name}: {kind.doc}" for name, kind in RELATIONSHIPS.items()),
-            *HINTS,
+            *(f"{names[node.label]}: {node.doc}" for node in NODES.values()),
+            *(f"{names[name]}: {kind.doc}" for name, kind in RELATIONSHIPS.items()),
+            *map(names.cypher, HINTS),
             *_searches(),
         ]
     )

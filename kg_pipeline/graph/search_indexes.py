@@ -45,10 +45,10 @@ def find_search_indexes(connection: Connection, dimensions: int | None) -> list[
     for index in SEARCH_INDEXES:
         if QUERIED_BY[index.kind] not in known:
             findings.append(IndexFinding(index, "unsupported"))
-        elif finding := _found(index, present, dimensions):
+        elif finding := _found(index, connection.names[index.label], present, dimensions):
             findings.append(finding)
         elif index.kind == "FULLTEXT" or dimensions is not None:
-            findings.append(IndexFinding(index, "missing", search_index(index, dimensions)))
+            findings.append(IndexFinding(index, "missing", connection.names.cypher(search_index(index, dimensions))))
     return findings
 
 
@@ -86,10 +86,12 @@ def _refusal(connection: Connection, statement: str) -> str | None:
     return None
 
 
-def _found(index: SearchIndex, present: Sequence[Mapping[str, Any]], dimensions: int | None) -> IndexFinding | None:
+def _found(
+    index: SearchIndex, label: str, present: Sequence[Mapping[str, Any]], dimensions: int | None
+) -> IndexFinding | None:
     """What stands in the place of `index`: itself, one of its name, or one of its kind on its properties."""
     for row in present:
-        same = _covers(row, index)
+        same = _covers(row, index, label)
         if row["name"] == index.name:
             differences = list(_differences(row, index, dimensions)) if same else [_described(row)]
             if differences:
@@ -99,13 +101,13 @@ def _found(index: SearchIndex, present: Sequence[Mapping[str, Any]], dimensions:
                 return IndexFinding(index, "in the way", f"it failed to populate: DROP INDEX `{row['name']}`")
             return IndexFinding(index, str(row["state"]).lower())
     for row in present:
-        if _covers(row, index):
+        if _covers(row, index, label):
             advice = f"index {row['name']} is in its place: use that one, or DROP INDEX `{row['name']}`"
             return IndexFinding(index, "in the way", advice)
     return None
 
 
-def _covers(row: Mapping[str, Any], index: SearchIndex) -> bool:
+def _covers(row: Mapping[str, Any], index: SearchIndex, label: str) -> bool:
     place = (row["type"], row["entityType"], row["labelsOrTypes"], row["properties"])
     return place == (index.kind, "NODE", [index.label], list(index.properties))
 

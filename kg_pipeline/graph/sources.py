@@ -64,6 +64,7 @@ def reading_nodes(settings: Settings, home: Path, *, enabled: bool) -> Iterator[
 
 def read_nodes(connection: Connection, collection: str, nodes: GraphNodes) -> NodesRead:
     """The nodes of a source, by key. Raises GraphError: no connection, a query that fails, writes or lacks `key`."""
+    connection.names.check_foreign(nodes.label)
     records = _asked(connection, collection, nodes) if nodes.query else connection.read(_all(nodes), marker=MARKER)
     keyed = [(key, record) for record in records if (key := _key(record["key"])) is not None]
     often = Counter(key for key, _ in keyed)
@@ -83,7 +84,7 @@ def _all(nodes: GraphNodes) -> str:
     """The statement that reads every node of the label that is not ours. All names passed their validation."""
     properties = {name: value for name in nodes.columns if (value := getattr(nodes, name))}
     columns = "".join(f", n.{value} AS {name}" for name, value in properties.items())
-    return f"MATCH (n:{nodes.label}) WHERE true{not_ours('n', nodes.label)} RETURN n.{nodes.key} AS key{columns}"
+    return f"MATCH (n:`{nodes.label}`) WHERE true{not_ours('n', nodes.label)} RETURN n.{nodes.key} AS key{columns}"
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def _read_only(connection: Connection, query: str) -> _Answer:
         return _Answer(columns, records)
 
     with (
-        explained(connection.address),
+        explained(connection.address, connection.names),
         connection.driver.session(
             database=connection.database, bookmark_manager=connection.driver.execute_query_bookmark_manager
         ) as session,

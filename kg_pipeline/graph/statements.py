@@ -14,12 +14,18 @@ HEAD = """
 MATCH (c:Collection {id: $collection})
 RETURN c.managed_by AS managed_by, c.generation AS generation, c.claimed AS claimed, c.claimed_by AS claimed_by,
        c.input_hash AS input_hash,
-       c.completed_at AS completed_at, c.foreign_ends AS foreign_ends
+       c.completed_at AS completed_at, c.foreign_ends AS foreign_ends, c.names AS names
+"""
+
+# In a place of another name: `claimed` tells our Collection node from a foreign one with the same marker.
+COLLECTION_UNDER = """
+MATCH (c:`{label}` {{id: $collection}}) WHERE c.managed_by = $marker AND c.claimed IS NOT NULL
+RETURN c.names AS names
 """
 
 CREATE_COLLECTION = """
 MERGE (c:Collection {id: $collection})
-ON CREATE SET c.managed_by = $marker, c.generation = 0, c.claimed = 0, c.first_seen = $now
+ON CREATE SET c.managed_by = $marker, c.generation = 0, c.claimed = 0, c.first_seen = $now, c.names = $names
 """
 
 CLAIM = """
@@ -138,7 +144,7 @@ def edge_ends(edge: RelationshipType, ends: Ends) -> str:
 def foreign_matches(label: str, key: str) -> str:
     """Of rows {id, keys}: how many nodes that are not ours there are for each id."""
     return (
-        f"UNWIND $rows AS r MATCH (n:{checked_name(label)}) "
+        f"UNWIND $rows AS r MATCH (n:`{checked_name(label)}`) "
         f"WHERE n.{checked_name(key)} IN r.keys{not_ours('n', label)} RETURN r.id AS id, count(n) AS n"
     )
 
@@ -165,9 +171,15 @@ def _edges_between(edge: RelationshipType, ends: Ends) -> str:
     start_label, start_key, end_label, end_key = map(checked_name, ends)
     sides = _is_kind("a", start_label, start_key) + _is_kind("b", end_label, end_key)
     return (
-        f"MATCH (a:{start_label})-[e:{edge.type}]->(b:{end_label}) WHERE e.collection = $collection{sides} "
+        f"MATCH (a:{_label(*ends[:2])})-[e:{edge.type}]->(b:{_label(*ends[2:])}) "
+        f"WHERE e.collection = $collection{sides} "
         f"RETURN a.{start_key} AS start, b.{end_key} AS end"
     )
+
+
+def _label(label: str, key: str) -> str:
+    """In backticks where it is somebody else's: only ours have other names in some databases (Names.cypher)."""
+    return f"`{label}`" if is_foreign(label, key) else label
 
 
 def _is_kind(variable: str, label: str, key: str) -> str:
@@ -191,7 +203,7 @@ def _match_ends(ends: Ends) -> str:
 def _match(variable: str, label: str, key: str, value: str) -> str:
     # The key of a foreign node may be a number there and is text here: its rows carry a list of both.
     if is_foreign(label, key):
-        return f"MATCH ({variable}:{label}) WHERE {variable}.{key} IN {value}{not_ours(variable, label)}"
+        return f"MATCH ({variable}:`{label}`) WHERE {variable}.{key} IN {value}{not_ours(variable, label)}"
     return f"MATCH ({variable}:{label} {{id: {value}}})"
 
 

@@ -9,10 +9,10 @@ from kg_pipeline.graph.apply import Claim, Head, apply, claim, complete, delete_
 from kg_pipeline.graph.connection import Connection
 from kg_pipeline.graph.errors import DriftError
 from kg_pipeline.graph.frames import Graph
-from kg_pipeline.graph.model import constraints
 from kg_pipeline.graph.planning import Plan, applied, check_mass_delete, plan
 from kg_pipeline.graph.readback import find_strays, foreign_ends_of, holds_foreign_edges, present_foreign, read_graph
 from kg_pipeline.graph.synced import SyncedState
+from kg_pipeline.graph.unique_keys import ensure_unique_keys
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,7 @@ def _compared(
 
 
 def _claim(connection: Connection, collection: str, head: Head, wanted: Graph) -> Claim:
-    for statement in constraints():
-        connection.run(statement)
+    ensure_unique_keys(connection)
     # Milliseconds: what every server keeps, so that the note compares equal to what is read.
     now = datetime.now(UTC)
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import neo4j
 import polars as pl
 from neo4j.time import DateTime
 
 from kg_pipeline.concepts import concept_text
-from kg_pipeline.graph.connection import Connection
+from kg_pipeline.graph.connection import Connection, Transaction
 from kg_pipeline.ids import sha256_text
 from kg_pipeline.storage import TableStore
 from kg_pipeline.tables import TABLES
@@ -64,7 +63,7 @@ RETURN {_CONCEPT}
 # Back to what the last sync wrote: a verdict is taken over once, and the graph stays as the note of that sync says.
 RESET = """
 UNWIND $rows AS r
-MATCH ()-[e:{type}]->() WHERE elementId(e) = r.element AND coalesce(toString(e.verdict), '') = r.verdict
+MATCH ()-[e:`{type}`]->() WHERE elementId(e) = r.element AND coalesce(toString(e.verdict), '') = r.verdict
 SET e.verdict = e.verdict_synced
 REMOVE e.verdict_by, e.verdict_at
 """
@@ -160,7 +159,7 @@ def _reset(connection: Connection, marks: tuple[Mark, ...]) -> None:
         for start in range(0, len(rows), RESET_ROWS):
             batch = rows[start : start + RESET_ROWS]
 
-            def work(transaction: neo4j.Transaction, text: str = RESET.format(type=type_), rows: Any = batch) -> None:
+            def work(transaction: Transaction, text: str = RESET.format(type=type_), rows: Any = batch) -> None:
                 transaction.run(text, rows=rows).consume()
 
             connection.write(work)
