@@ -1,9 +1,10 @@
 """`kg-pipeline graph …`: ask the graph, compare it with the tables."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import polars as pl
 import typer
+from neo4j.time import Date, DateTime, Duration, Time
 
 from kg_pipeline.commands.console import print_plan
 from kg_pipeline.commands.options import Format, Home, home_folder, print_as
@@ -29,7 +30,7 @@ def query(
     parameters = parse_parameters(param or [])
     with connect(Settings(), home_folder(home)) as connection:
         records = connection.ask(cypher, **parameters)
-    print_as(pl.DataFrame(records, infer_schema_length=None), format)
+    print_as(pl.DataFrame([_plain(record) for record in records], infer_schema_length=None), format)
 
 
 @app.command("diff")
@@ -41,3 +42,12 @@ def diff(collection: Annotated[str, typer.Option(help="The collection.")], home:
     with connect(Settings(), root) as connection:
         found = difference(connection, collection, wanted_graph(collection, frames), home=root)
     print_plan(found.plan)
+
+
+def _plain(value: Any) -> Any:
+    """The value with times of the graph as text; frames know nothing of them."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value.iso_format() if isinstance(value, Date | DateTime | Duration | Time) else value
