@@ -5,10 +5,10 @@ from typing import Any
 
 import dagster as dg
 
-from assets import candidates, embeddings, graph, ingestion, reports, scoring
+from assets import candidates, embeddings, evaluation, graph, ingestion, reports, scoring
 from kg_pipeline.orchestration.checks import checks
 from kg_pipeline.orchestration.io_manager import TableIOManager
-from kg_pipeline.orchestration.jobs import whole_path, without_graph
+from kg_pipeline.orchestration.jobs import evaluate, whole_path, without_graph
 from kg_pipeline.orchestration.schedules import nightly
 from kg_pipeline.orchestration.sensors import new_collections
 from resources.collections import Collections
@@ -34,9 +34,9 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
     }
     resources["io_manager"] = TableIOManager(tables=resources["tables"])
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([ingestion, embeddings, candidates, scoring, reports, graph]),
+        assets=dg.load_assets_from_modules([ingestion, embeddings, candidates, scoring, reports, graph, evaluation]),
         asset_checks=checks,
-        jobs=[whole_path, without_graph],
+        jobs=[whole_path, without_graph, evaluate],
         schedules=[nightly],
         sensors=[new_collections],
         resources=resources,

@@ -39,3 +39,7 @@ class Tables(dg.ConfigurableResource):
     def gallery(self, collection: str) -> Path:
         """File of a collection's gallery."""
         return self.root / "reports" / collection / "gallery.html"
+
+    def evaluation_page(self, collection: str) -> Path:
+        """File of the page of a collection's last evaluation."""
+        return self.root / "reports" / collection / "evaluation.html"

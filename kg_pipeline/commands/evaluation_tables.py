@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from kg_pipeline.commands.console import out
+from kg_pipeline.evaluation import is_lexical
 from kg_pipeline.evaluation.headline import HEADLINES, SCENARIO_HEADLINES, Headline, part
 from kg_pipeline.evaluation.scenarios import ALL
 
@@ -24,6 +25,33 @@ def print_evaluation(compared: Tables, average: pl.DataFrame | None) -> None:
     scorers = sorted({scorer for table in compared.values() for scorer in part(table)["scorer"]})
     out.print(f"[dim]scored by {escape(', '.join(scorers))}; what each measure means: docs/evaluation.md[/]")
     _print_changes(compared)
+
+
+def print_labels(compared: pl.DataFrame, images: int) -> None:
+    """Labelled queries: Top-1 image and Δ by scenario."""
+    top1, margin = (next(one for one in HEADLINES if one.metric == metric) for metric in ("image", "margin_image"))
+    shown = Table("scenario", "queries", "Top-1 image", "", "Δ, points", "", show_edge=False)
+    scenarios = compared["scenario"].unique().sort().to_list()
+    for scenario in [*(name for name in scenarios if name != ALL), ALL]:
+        frame = part(compared, scenario=scenario)
+        changes = [_change(headline, frame) for headline in (top1, margin)]
+        count = str(top1.rows(frame)["n"].item())
+        shown.add_row(
+            escape(scenario), count, _cell(top1, frame, True), changes[0], _cell(margin, frame, True), changes[1]
+        )
+    out.print(shown)
+    out.print(f"\n[dim]each query against {images} labelled images; scored by {escape(compared['scorer'][0])}[/]")
+    if is_lexical(compared):
+        out.print(
+            "[dim]The evidence model knows the words of name, folder and of the text read in a picture, not its "
+            "pixels: a reranker looks at those (--reranker qwen-vl --checkpoint …)[/]"
+        )
+
+
+def _change(headline: Headline, frame: pl.DataFrame) -> str:
+    row = headline.rows(frame).to_dicts()
+    delta = row[0]["delta"] if row else None
+    return f"[dim]{headline.change(delta)}[/]" if delta else ""
 
 
 def _print_stress(compared: Tables, average: pl.DataFrame | None, stress: str, protocols: list[str]) -> None:

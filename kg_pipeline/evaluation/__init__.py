@@ -5,14 +5,17 @@ from kg_pipeline.evaluation.errors import EvaluationError
 from kg_pipeline.evaluation.evaluating import Evaluation, Outcome, average_table, evaluate
 from kg_pipeline.evaluation.hidden_run import PROTOCOLS, HiddenRun, Protocol, Score, hidden_run
 from kg_pipeline.evaluation.history import History
+from kg_pipeline.evaluation.labels import is_lexical, measure_labels, read_labels, score_labels
 from kg_pipeline.evaluation.reading import read_corpus
 from kg_pipeline.evaluation.scenarios import FACETS
-from kg_pipeline.evaluation.stress import STRESSES, stress_name, stressed
+from kg_pipeline.evaluation.scorers import scorer_of
+from kg_pipeline.evaluation.stress import NO_OCR, STRESSES, stress_name, stressed
 from kg_pipeline.evaluation.truth import asked, truth_of, with_truth
 
 __all__ = [
     "FACETS",
     "FILE_NAME",
+    "NO_OCR",
     "PROTOCOLS",
     "STRESSES",
     "Evaluation",
@@ -26,7 +29,12 @@ __all__ = [
     "average_table",
     "evaluate",
     "hidden_run",
+    "is_lexical",
+    "measure_labels",
     "read_corpus",
+    "read_labels",
+    "score_labels",
+    "scorer_of",
     "stress_name",
     "stressed",
     "truth_of",

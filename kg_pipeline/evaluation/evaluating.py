@@ -1,6 +1,6 @@
 """A whole evaluation of a collection: every protocol under every stress, measured by scenario, beside the baseline."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,8 +90,8 @@ def evaluate(
             for scenario, part in parts.items():
                 where: Row = {"scenario": scenario, "protocol": protocol, "stress": outcome.stress}
                 found = measure(outcome.run.evidence, outcome.run.rivals, part)
-                rows += _rows(found, {**where, "scorer": outcome.scorer})
-                rows += _rows(measure_ranks(baseline, part), {**where, "scorer": FILE_NAME})
+                rows += rows_of(found, {**where, "scorer": outcome.scorer})
+                rows += rows_of(measure_ranks(baseline, part), {**where, "scorer": FILE_NAME})
     return Evaluation(collection.name, corpus, tuple(outcomes), TABLE.rows(rows))
 
 
@@ -130,10 +130,11 @@ def _pooled(evaluations: Sequence[Evaluation]) -> Iterator[Row]:
         where: Row = {"scenario": ALL, "protocol": first.protocol, "stress": first.stress, "scorer": first.scorer}
         for metric, kind in KIND_OF.items():
             answers = np.concatenate([outcome.top1(kind) for outcome in outcomes])
-            yield from _rows([Sample(metric, None, answers, calibration_error)], where)
+            yield from rows_of([Sample(metric, None, answers, calibration_error)], where)
 
 
-def _rows(samples: Iterable[Sample], where: Row) -> list[Row]:
+def rows_of(samples: Iterable[Sample], where: Mapping[str, object]) -> list[Row]:
+    """Rows of the table evaluation; `where` gives scenario, protocol, stress, scorer."""
     return [
         {**where, "metric": metric, "k": k, **_numbers(found)}
         for sample in samples

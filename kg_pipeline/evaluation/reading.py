@@ -3,14 +3,15 @@
 from pathlib import Path
 
 from kg_pipeline.candidates import Corpus
-from kg_pipeline.concepts import read_concepts
+from kg_pipeline.concepts import read_concepts, usable_concepts
 from kg_pipeline.config import Collection
 from kg_pipeline.documents import DocumentTables, read_documents
+from kg_pipeline.graph_nodes import ReadNodes, no_graph
 from kg_pipeline.images import InventoryTables, read_image_texts, read_inventory
 from kg_pipeline.storage import TableStore
 
 
-def read_corpus(collection: Collection, home: Path) -> Corpus:
+def read_corpus(collection: Collection, home: Path, read_nodes: ReadNodes = no_graph) -> Corpus:
     """The tables of a collection from its files, in memory. Raises what reading raises.
 
     The tables of an earlier run in `home` spare the reading of unchanged pictures, and its cache the OCR, which is
@@ -20,8 +21,9 @@ def read_corpus(collection: Collection, home: Path) -> Corpus:
     before = InventoryTables(*(store.read(name, collection.name) for name in InventoryTables._fields))
     inventory = read_inventory(collection, before)
     parsed = DocumentTables(*(store.read(name, collection.name) for name in DocumentTables._fields))
-    documents = read_documents(collection, inventory.image_files, parsed)
-    concepts = read_concepts(collection, documents.documents, documents.chunks)
+    documents = read_documents(collection, inventory.image_files, parsed, read_nodes)
+    known = store.read("concepts", collection.name)
+    concepts = read_concepts(collection, documents.documents, documents.chunks, known, read_nodes)
     return Corpus(
         documents=documents.documents,
         chunks=documents.chunks,
@@ -29,6 +31,6 @@ def read_corpus(collection: Collection, home: Path) -> Corpus:
         image_files=inventory.image_files,
         images=inventory.images,
         image_texts=read_image_texts(collection, inventory, home / "cache" / "ocr"),
-        concepts=concepts.concepts,
+        concepts=usable_concepts(concepts.concepts),
         concept_mentions=concepts.concept_mentions,
     )

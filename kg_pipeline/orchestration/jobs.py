@@ -2,13 +2,21 @@
 
 import dagster as dg
 
+# Measuring quality takes several passes over a collection and changes nothing in its graph.
+PATH = dg.AssetSelection.all() - dg.AssetSelection.groups("quality")
+
 whole_path = dg.define_asset_job(
     "whole_path",
-    selection=dg.AssetSelection.all(),
+    selection=PATH,
     description="From the files of a collection to the graph and the orphan report.",
 )
 without_graph = dg.define_asset_job(
     "without_graph",
-    selection=dg.AssetSelection.all() - dg.AssetSelection.assets("knowledge_graph"),
+    selection=PATH - dg.AssetSelection.assets("knowledge_graph"),
     description="The same without writing the graph: tables and gallery only.",
+)
+evaluate = dg.define_asset_job(
+    "evaluate",
+    selection=dg.AssetSelection.assets("evaluation"),
+    description="Hide the references of a collection, find them again in memory, and say how well that goes.",
 )

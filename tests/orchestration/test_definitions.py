@@ -31,7 +31,7 @@ def lineage() -> dict[str, set[str]]:
 
 def test_every_table_of_a_run_is_an_asset_and_the_graph_stands_at_the_end():
     assets = lineage()
-    assert set(assets) == set(TABLES) - {"evaluation"} | {"knowledge_graph"}
+    assert set(assets) == set(TABLES) | {"knowledge_graph"}
     assert not any("knowledge_graph" in parents for parents in assets.values())
 
 
@@ -56,4 +56,4 @@ def test_every_asset_is_partitioned_by_collection_and_says_what_it_is():
 def test_scoring_takes_the_gpu_and_writing_the_graph_has_one_writer():
     graph = build_defs().resolve_asset_graph()
     pools = {node.key.to_user_string(): node.pools for node in graph.asset_nodes if node.pools}
-    assert pools == {"pair_scores": {"gpu"}, "knowledge_graph": {"neo4j_write"}}
+    assert pools == {"pair_scores": {"gpu"}, "evaluation": {"gpu"}, "knowledge_graph": {"neo4j_write"}}
