@@ -56,12 +56,64 @@ class Memory:
 SMALL = Memory()
 
 
+@dataclass
+class Neo4jProcess:
+    """A Neo4j server of our own, which may be killed and started again on the same data and port."""
+
+    folder: Path
+    port: int
+    memory: Memory = SMALL
+    process: subprocess.Popen | None = None
+
+    @property
+    def uri(self) -> str:
+        return f"neo4j://127.0.0.1:{self.port}"
+
+    def start(self, *, is_new: bool = False) -> None:
+        """Start it and wait until it answers; a new one gets its password."""
+        command = [*JAVA, f"-Xmx{self.memory.heap}", "-cp", f"{_jars()}/*", "org.neo4j.server.CommunityEntryPoint"]
+        command += [f"--home-dir={self.folder}", f"--config-dir={self.folder / 'conf'}"]
+        with (self.folder / "server.out").open("a") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
+        deadline = time.monotonic() + START_SECONDS
+        auth = ("neo4j", "neo4j" if is_new else PASSWORD)
+        # Without routing, which would log an error for every attempt.
+        address = self.uri.replace("neo4j://", "bolt://")
+        with neo4j.GraphDatabase.driver(address, auth=auth, max_transaction_retry_time=0.0) as driver:
+            while True:
+                try:
+                    if is_new:
+                        change = "ALTER CURRENT USER SET PASSWORD FROM 'neo4j' TO $password"
+                        driver.execute_query(change, password=PASSWORD, database_="system")
+                    else:
+                        driver.execute_query("RETURN 1")
+                    return
+                except (neo4j.exceptions.ServiceUnavailable, neo4j.exceptions.TransientError):
+                    if self.process.poll() is not None or time.monotonic() > deadline:
+                        pytest.fail(f"Neo4j did not start:\n{(self.folder / 'server.out').read_text()[-3000:]}")
+                    time.sleep(0.3)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
 @dataclass(frozen=True)
 class GraphServer:
     """A running server and the settings that lead to it."""
 
     kind: str
     settings: Settings
+    process: Neo4jProcess | None = None
+    """Of a Neo4j that the tests have started."""
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -96,63 +148,46 @@ def settings_for(uri: str | None, username: str = "neo4j", password: str = "", d
 @contextmanager
 def running_server(kind: str, folder: Path, memory: Memory = SMALL) -> Iterator[GraphServer]:
     """A server of that kind with its data under `folder`, stopped at the end; skips the test when it cannot be had."""
-    with _neo4j(folder, memory) if kind == "neo4j" else _embedded(folder) as settings:
-        yield GraphServer(kind, settings)
+    with _neo4j(folder, memory) if kind == "neo4j" else _embedded(folder) as server:
+        yield server
 
 
 @contextmanager
-def _embedded(folder: Path) -> Iterator[Settings]:
+def _embedded(folder: Path) -> Iterator[GraphServer]:
     with attached(folder) as server:
-        yield settings_for(server.uri, *server.auth, server.database)
+        yield GraphServer("embedded", settings_for(server.uri, *server.auth, server.database))
 
 
 @contextmanager
-def _neo4j(folder: Path, memory: Memory) -> Iterator[Settings]:
+def _neo4j(folder: Path, memory: Memory) -> Iterator[GraphServer]:
     if uri := os.environ.get("NEO4J_TEST_URI"):
         username = os.environ.get("NEO4J_TEST_USERNAME", "neo4j")
-        yield settings_for(uri, username, os.environ.get("NEO4J_TEST_PASSWORD", ""))
+        yield GraphServer("neo4j", settings_for(uri, username, os.environ.get("NEO4J_TEST_PASSWORD", "")))
         return
-    jars = CACHE / f"neo4j-{VERSION}" / "lib"
-    if not jars.is_dir():
-        _unavailable(f"no Neo4j jars in {jars}: run .ci/neo4j, or set NEO4J_TEST_URI")
+    with own_neo4j(folder, memory) as server:
+        yield server
+
+
+@contextmanager
+def own_neo4j(folder: Path, memory: Memory = SMALL) -> Iterator[GraphServer]:
+    """A Neo4j that the tests start, and may kill, with its data under `folder`; skips when it cannot be had."""
+    if not _jars().is_dir():
+        _unavailable(f"no Neo4j jars in {_jars()}: run .ci/neo4j, or set NEO4J_TEST_URI")
     if not shutil.which("java"):
         _unavailable("no `java` (17 or 21) on the PATH, or set NEO4J_TEST_URI")
     for name in ("conf", "data", "logs", "run", "plugins", "import", "licenses"):
         (folder / name).mkdir()
-    port = free_port()
-    (folder / "conf" / "neo4j.conf").write_text(CONFIGURATION.format(port=port, home=folder, memory=memory))
-    command = [*JAVA, f"-Xmx{memory.heap}", "-cp", f"{jars}/*", "org.neo4j.server.CommunityEntryPoint"]
-    command += [f"--home-dir={folder}", f"--config-dir={folder / 'conf'}"]
-    with (folder / "server.out").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+    process = Neo4jProcess(folder, free_port(), memory)
+    (folder / "conf" / "neo4j.conf").write_text(CONFIGURATION.format(port=process.port, home=folder, memory=memory))
     try:
-        uri = f"neo4j://127.0.0.1:{port}"
-        _set_password(f"bolt://127.0.0.1:{port}", process, folder / "server.out")
-        yield settings_for(uri, "neo4j", PASSWORD)
+        process.start(is_new=True)
+        yield GraphServer("neo4j", settings_for(process.uri, "neo4j", PASSWORD), process)
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        process.stop()
 
 
-def _set_password(uri: str, process: subprocess.Popen, log: Path) -> None:
-    """Wait until the server answers and change the password it begins with."""
-    deadline = time.monotonic() + START_SECONDS
-    with neo4j.GraphDatabase.driver(uri, auth=("neo4j", "neo4j"), max_transaction_retry_time=1) as driver:
-        while True:
-            try:
-                driver.execute_query(
-                    "ALTER CURRENT USER SET PASSWORD FROM 'neo4j' TO $password",
-                    password=PASSWORD,
-                    database_="system",
-                )
-                return
-            except (neo4j.exceptions.ServiceUnavailable, neo4j.exceptions.TransientError):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    pytest.fail(f"Neo4j did not start:\n{log.read_text()[-3000:]}")
-                time.sleep(0.5)
+def _jars() -> Path:
+    return CACHE / f"neo4j-{VERSION}" / "lib"
 
 
 def _unavailable(reason: str) -> None:
