@@ -1,8 +1,8 @@
 """Candidates: which pairs of picture and text are worth scoring. Strategies, fusion, diagnostics; no judgement."""
 
-from kg_pipeline.candidates.blocking import Blocking, block, strategies
+from kg_pipeline.candidates.blocking import Blocking, block, named, strategies
 from kg_pipeline.candidates.corpus import Corpus
 from kg_pipeline.candidates.diagnostics import Diagnostics
 from kg_pipeline.candidates.strategy import Strategy
 
-__all__ = ["Blocking", "Corpus", "Diagnostics", "Strategy", "block", "strategies"]
+__all__ = ["Blocking", "Corpus", "Diagnostics", "Strategy", "block", "named", "strategies"]

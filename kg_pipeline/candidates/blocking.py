@@ -1,28 +1,46 @@
 """Which pairs are worth a closer look: all strategies, fused and capped."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import polars as pl
 
 from kg_pipeline.candidates.concepts import propose_concepts
 from kg_pipeline.candidates.corpus import Corpus
-from kg_pipeline.candidates.diagnostics import Diagnostics, diagnose
-from kg_pipeline.candidates.fusion import add_references, cap, fuse
+from kg_pipeline.candidates.diagnostics import Diagnostics, Tally
+from kg_pipeline.candidates.fusion import BIT, REFERENCE, cap, fuse, strategy_lists, within_quota
 from kg_pipeline.candidates.lexical import Lexical, LexicalPassage
 from kg_pipeline.candidates.proximity import Proximity
+from kg_pipeline.candidates.shortlist import Shortlist, shortlist_count, shortlists
 from kg_pipeline.candidates.sibling import Sibling
 from kg_pipeline.candidates.strategy import Strategy
 from kg_pipeline.config import Collection, Scoring
 from kg_pipeline.progress import track
 
 KEY = ["image_id", "text_kind", "text_id"]
+PAIR = ["image", "text"]
+Examine = Callable[[Shortlist, pl.DataFrame], tuple[pl.DataFrame, pl.DataFrame]]
+"""Looks at the pairs of a shortlist while its scores are at hand: what to keep of every pair (`pairs` with more columns
+or the same), and details of those pairs that may be wanted in the end."""
 
 
-class Blocking(NamedTuple):
-    """Proposed pairs (image_id, text_kind, text_id, strategies, fused_score), sorted, and how they came about."""
+@dataclass(frozen=True, eq=False)
+class Blocking:
+    """Proposed pairs, and how they came about."""
 
-    pairs: pl.DataFrame
+    corpus: Corpus
+    passages: pl.DataFrame
+    """image and text (rows of the corpus's fields), strategies (bits), fused_score and what `examine` added."""
+    details: pl.DataFrame
+    """image, text and what `examine` found worth keeping of some of them."""
+    concepts: pl.DataFrame
+    """image_id, text_kind, text_id, strategies, fused_score."""
     diagnostics: Diagnostics
+
+    @property
+    def pairs(self) -> pl.DataFrame:
+        """All pairs: image_id, text_kind, text_id, strategies, fused_score, sorted."""
+        return pl.concat([named(self.corpus, self.passages).select(self.concepts.columns), self.concepts]).sort(KEY)
 
 
 def strategies(scoring: Scoring) -> list[Strategy]:
@@ -36,19 +54,48 @@ def strategies(scoring: Scoring) -> list[Strategy]:
     ]
 
 
-def block(collection: Collection, corpus: Corpus) -> Blocking:
+def _keep_all(_: Shortlist, pairs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    return pairs, pairs.select(PAIR)
+
+
+def block(collection: Collection, corpus: Corpus, examine: Examine = _keep_all) -> Blocking:
     """Pairs of `corpus` worth scoring.
 
     Per image at most `scoring.proposals` passages, plus those for which the image is among the best
     `scoring.images_per_text`, plus the passages of its own visible references, plus concepts.
     """
     scoring = collection.scoring
-    proposals = pl.concat(
-        strategy.propose(corpus).with_columns(strategy=pl.lit(strategy.name)).collect()
-        for strategy in track(strategies(scoring), "proposing candidates")
+    tally = Tally(corpus)
+    kept, details = [], []
+    for shortlist in track(shortlists(corpus), "proposing candidates", shortlist_count(corpus)):
+        proposed = {strategy.name: strategy.propose(shortlist) for strategy in strategies(scoring)}
+        tally.count_proposed(proposed)
+        pairs, worth_keeping = examine(shortlist, cap(fuse(shortlist, proposed), scoring))
+        kept.append(pairs.drop("row", "column"))
+        details.append(worth_keeping)
+    passages = pl.concat(kept)
+    del kept
+    by_text = pl.Series(within_quota(passages, scoring.images_per_text), dtype=pl.Boolean())
+    tally.count_capped(passages["by_image"], by_text, passages["strategies"])
+    referenced = (passages["strategies"] & BIT[REFERENCE]) > 0
+    passages = passages.filter(passages["by_image"] | by_text | referenced).drop("by_image")
+    concepts = propose_concepts(corpus, passages, scoring.proposals)
+    return Blocking(
+        corpus,
+        passages,
+        pl.concat(details).join(passages.select(PAIR), on=PAIR, how="semi"),
+        concepts,
+        tally.diagnostics(passages, concepts),
     )
-    capped = cap(fuse(proposals), corpus, scoring)
-    chunk_pairs = capped.filter(pl.col("by_image") | pl.col("by_text")).drop("by_image", "by_text")
-    concepts = propose_concepts(corpus, chunk_pairs, scoring.proposals)
-    pairs = add_references(pl.concat([chunk_pairs, fuse(concepts).drop("passage_rank")]), corpus).sort(KEY)
-    return Blocking(pairs, diagnose(corpus, pl.concat([proposals, concepts]), capped, pairs))
+
+
+def named(corpus: Corpus, pairs: pl.DataFrame) -> pl.DataFrame:
+    """`pairs` with image_id, text_kind, text_id and lists of strategies in place of image, text and bits."""
+    fields = corpus.fields
+    return pairs.select(
+        fields.image_ids.gather(pairs["image"]).alias("image_id"),
+        pl.lit("chunk").alias("text_kind"),
+        fields.chunk_ids.gather(pairs["text"]).alias("text_id"),
+        strategy_lists(pairs["strategies"]),
+        pl.all().exclude("image", "text", "strategies"),
+    )

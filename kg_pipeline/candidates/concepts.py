@@ -3,8 +3,8 @@
 import polars as pl
 
 from kg_pipeline.candidates.corpus import Corpus
+from kg_pipeline.candidates.fusion import RRF_K
 from kg_pipeline.candidates.image_words import ImageWords
-from kg_pipeline.candidates.strategy import PROPOSALS
 from kg_pipeline.concepts import find_mentions
 
 IN_IMAGE, IN_PASSAGE = "concept_in_image", "concept_passage"
@@ -13,13 +13,25 @@ PASSAGES = 20
 
 
 def propose_concepts(corpus: Corpus, chunk_pairs: pl.DataFrame, limit: int) -> pl.DataFrame:
-    """Proposals with the column `strategy`. `chunk_pairs` needs image_id, text_id and fused_score."""
+    """Fused pairs of image and concept: image_id, text_kind, text_id, strategies, fused_score.
+
+    `chunk_pairs` has image and text (rows of the corpus's fields) and fused_score.
+    """
     if corpus.concepts.is_empty():
-        return pl.DataFrame(schema={**PROPOSALS, "strategy": pl.String()})
+        return pl.DataFrame(schema=_FUSED)
+    fields = corpus.fields
+    ordered = chunk_pairs.filter(pl.col("fused_score") > 0).with_columns(
+        order=pl.Series(fields.chunk_order[chunk_pairs.filter(pl.col("fused_score") > 0)["text"].to_numpy()])
+    )
     best = (
-        chunk_pairs.sort("image_id", "fused_score", "text_id", descending=[False, True, False])
-        .with_columns(nth=pl.int_range(1, pl.len() + 1).over("image_id"))
+        ordered.sort("image", "fused_score", "order", descending=[False, True, False])
+        .with_columns(nth=pl.int_range(1, pl.len() + 1).over("image"))
         .filter(pl.col("nth") <= PASSAGES)
+    )
+    best = best.select(
+        fields.image_ids.gather(best["image"]).alias("image_id"),
+        fields.chunk_ids.gather(best["text"]).alias("text_id"),
+        "nth",
     )
     mentioned = (
         best.join(corpus.concept_mentions, left_on="text_id", right_on="chunk_id")
@@ -40,9 +52,12 @@ def propose_concepts(corpus: Corpus, chunk_pairs: pl.DataFrame, limit: int) -> p
         .sort("strategy", "image_id", "nth", "concept_id")
         .with_columns(rank=pl.int_range(1, pl.len() + 1).over("strategy", "image_id"))
         .filter(pl.col("rank") <= limit)
-        .select(
-            "image_id", pl.lit("concept").alias("text_kind"), text_id="concept_id", rank="rank", strategy="strategy"
+        .group_by("image_id", pl.lit("concept").alias("text_kind"), text_id="concept_id")
+        .agg(
+            pl.col("strategy").unique().sort().alias("strategies"),
+            (1 / (RRF_K + pl.col("rank").sort())).sum().round(9).alias("fused_score"),
         )
+        .sort("image_id", "text_id")
     )
 
 
@@ -62,6 +77,13 @@ def named_in_images(corpus: Corpus, image_ids: pl.Series) -> pl.DataFrame:
     return pl.concat(found).sort("image_id", "concept_id", "in_name")
 
 
+_FUSED = {
+    "image_id": pl.String(),
+    "text_kind": pl.String(),
+    "text_id": pl.String(),
+    "strategies": pl.List(pl.String()),
+    "fused_score": pl.Float64(),
+}
 _TEXTS = {"image_id": pl.String(), "text": pl.String()}
 
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from kg_pipeline.candidates.fields import Fields
 from kg_pipeline.candidates.sparse import Matrix
-from kg_pipeline.candidates.votes import folder_votes, passage_votes
+from kg_pipeline.candidates.votes import FolderVotes, passage_votes
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class Corpus:
 
     @cached_property
     def fields(self) -> Fields:
-        """Scores of every picture on every passage and document, computed block by block when asked."""
+        """Scores of pictures on passages and documents, computed for those that are asked for."""
         return Fields(self.documents, self.chunks, self.image_files, self.images, self.image_texts)
 
     def with_references(self, references: pl.DataFrame) -> "Corpus":
@@ -54,6 +54,6 @@ class Corpus:
         return passage_votes(self.fields, self.images, self.visible_references)
 
     @cached_property
-    def folder_votes(self) -> Matrix:
-        """Share of the references of the folder's other pictures in each document, (images, documents)."""
-        return folder_votes(self.fields, self.visible_references)
+    def folder_votes(self) -> FolderVotes:
+        """Share of the references of the folder's other pictures in each document."""
+        return FolderVotes(self.fields, self.visible_references)

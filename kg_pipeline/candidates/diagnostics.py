@@ -1,46 +1,76 @@
 """What blocking did, in Splink's words: pairs per strategy, overlap, reduction ratio, what the caps cut."""
 
+from collections import Counter
+from collections.abc import Mapping
+from itertools import combinations
+
 import polars as pl
 
 from kg_pipeline.candidates.corpus import Corpus
+from kg_pipeline.candidates.fusion import BIT, REFERENCE, strategy_lists
+from kg_pipeline.candidates.ordering import Best
 
 Diagnostics = dict[str, dict[str, int | float]]
 """Section → name → number, ready for run metadata."""
 
 
-def diagnose(corpus: Corpus, proposals: pl.DataFrame, capped: pl.DataFrame, pairs: pl.DataFrame) -> Diagnostics:
-    """`capped` has the columns by_image and by_text of `cap`; `pairs` is what blocking returns."""
-    possible = len(corpus.images) * (len(corpus.chunks) + len(corpus.concepts))
-    kept = pairs.explode("strategies").group_by("strategies").len().sort("strategies")
-    alone = pairs.filter(pl.col("strategies").list.len() == 1).explode("strategies").group_by("strategies").len()
-    survives = pl.col("by_image") | pl.col("by_text")
-    return {
-        "proposed": _counts(proposals.group_by("strategy").len().sort("strategy")),
-        "pairs": _counts(kept),
-        "pairs_of_one_strategy_only": _counts(alone.sort("strategies")),
-        "overlap": _overlap(pairs),
-        "caps": {
-            "proposed": len(capped),
-            "cut": len(capped.filter(~survives)),
-            "kept_by_text_quota_only": len(capped.filter(~pl.col("by_image") & pl.col("by_text"))),
-        },
-        "total": {
-            "pairs": len(pairs),
-            "possible": possible,
-            "reduction_ratio": round(1 - len(pairs) / possible, 6) if possible else 0.0,
-            "images_without_pairs": len(corpus.images.join(pairs, on="image_id", how="anti")),
-        },
-    }
+class Tally:
+    """Counts while blocking goes on."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self._corpus = corpus
+        self._proposed: Counter[str] = Counter()
+        self._caps: dict[str, int | float] = {}
+
+    def count_proposed(self, proposed: Mapping[str, Best]) -> None:
+        """Proposals of each strategy for some pictures."""
+        self._proposed.update({name: len(rows) for name, (rows, _, _) in proposed.items()})
+
+    def count_capped(self, by_image: pl.Series, by_text: pl.Series, strategies: pl.Series) -> None:
+        """What each cap lets through of all proposed pairs."""
+        proposed = strategies != BIT[REFERENCE]
+        self._caps = {
+            "proposed": int(proposed.sum()),
+            "cut": int((proposed & ~by_image & ~by_text).sum()),
+            "kept_by_text_quota_only": int((~by_image & by_text).sum()),
+        }
+
+    def diagnostics(self, passages: pl.DataFrame, concepts: pl.DataFrame) -> Diagnostics:
+        """`passages` and `concepts` are what blocking returns."""
+        corpus = self._corpus
+        sets = passages.group_by("strategies").len()
+        counted = [
+            *zip(strategy_lists(sets["strategies"]).to_list(), sets["len"].to_list(), strict=True),
+            *concepts.group_by("strategies").len().iter_rows(),
+        ]
+        kept: Counter[str] = Counter()
+        alone: Counter[str] = Counter()
+        overlap: Counter[str] = Counter()
+        for names, count in counted:
+            kept.update(dict.fromkeys(names, count))
+            alone.update(dict.fromkeys(names if len(names) == 1 else (), count))
+            overlap.update(dict.fromkeys((f"{one} & {other}" for one, other in combinations(sorted(names), 2)), count))
+        for names in concepts["strategies"].to_list():
+            self._proposed.update(names)
+        possible = len(corpus.images) * (len(corpus.chunks) + len(corpus.concepts))
+        pairs = len(passages) + len(concepts)
+        with_pairs = pl.concat(
+            [corpus.fields.image_ids.gather(passages["image"].unique()), concepts["image_id"].unique()]
+        )
+        return {
+            "proposed": _sorted(self._proposed),
+            "pairs": _sorted(kept),
+            "pairs_of_one_strategy_only": _sorted(alone),
+            "overlap": _sorted(overlap),
+            "caps": self._caps,
+            "total": {
+                "pairs": pairs,
+                "possible": possible,
+                "reduction_ratio": round(1 - pairs / possible, 6) if possible else 0.0,
+                "images_without_pairs": len(corpus.images) - with_pairs.n_unique(),
+            },
+        }
 
 
-def _overlap(pairs: pl.DataFrame) -> dict[str, int | float]:
-    """Pairs that two strategies share."""
-    rows = pairs.select("image_id", "text_kind", "text_id", "strategies").explode("strategies")
-    both = rows.join(rows, on=["image_id", "text_kind", "text_id"], suffix="_other")
-    both = both.filter(pl.col("strategies") < pl.col("strategies_other"))
-    names = pl.concat_str("strategies", pl.lit(" & "), "strategies_other")
-    return _counts(both.group_by(names.alias("both")).len().sort("both"))
-
-
-def _counts(frame: pl.DataFrame) -> dict[str, int | float]:
-    return {str(name): int(count) for name, count in frame.iter_rows()}
+def _sorted(counts: Counter[str]) -> dict[str, int | float]:
+    return dict(sorted(counts.items()))

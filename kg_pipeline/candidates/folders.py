@@ -4,11 +4,24 @@ import re
 from pathlib import PurePosixPath
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from kg_pipeline.candidates.directories import Directories
 from kg_pipeline.candidates.image_words import ImageWords
-from kg_pipeline.candidates.sparse import Matrix, Rows, Scores, binary, dense, idf, rarest_idf, relative
+from kg_pipeline.candidates.sparse import (
+    Columns,
+    Field,
+    Integers,
+    Matrix,
+    Places,
+    Rows,
+    Scores,
+    binary,
+    idf,
+    matrix_of,
+    pairs_of,
+    rarest_idf,
+)
 from kg_pipeline.candidates.tokens import LANGUAGE_FOLDERS, Vocabulary, folder_names, name_words, stem
 
 INDEX_STEMS = frozenset(["index", "readme", "_index", "home", "default", "main"])
@@ -43,85 +56,107 @@ class FolderFit:
     """Scores of pictures on documents by folders alone; a picture with several paths takes the best of them."""
 
     def __init__(self, images: list[ImageWords], paths: list[str], titles: list[str], vocabulary: Vocabulary) -> None:
-        self._folders = sorted({folder for image in images for folder in image.folders})
-        place = {folder: row for row, folder in enumerate(self._folders)}
-        self._of_image = [[place[folder] for folder in image.folders] for image in images]
-        held = np.bincount([row for rows in self._of_image for row in rows], minlength=len(place))
-        trust = 1 / (1 + np.maximum(0, held - FOLDER_OF_ONE_DOCUMENT) / FOLDER_HALF_TRUST)
-        self.damping = np.array([max(trust[rows]) for rows in self._of_image], np.float32)
-        self._enough_overlap = min(ENOUGH_IDF, ENOUGH_OF_RAREST * rarest_idf(len(paths)))
-        self._index_page = np.array([is_index(path) for path in paths], np.float32)
-
-        directories = [path.rpartition("/")[0] for path in paths]
-        self._depth = np.array([_depth(folder) for folder in self._folders])
-        self._document_depth = np.array([_depth(directory) for directory in directories])
-        self._ancestors, self._document_ancestors = _shared(
-            [_prefixes(folder) for folder in self._folders], [_prefixes(directory) for directory in directories]
+        self.folders = sorted({folder for image in images for folder in image.folders})
+        """Every folder that holds a picture."""
+        place = {folder: row for row, folder in enumerate(self.folders)}
+        of_image = [[place[folder] for folder in image.folders] for image in images]
+        self.of_image = matrix_of(
+            np.repeat(np.arange(len(images)), [len(rows) for rows in of_image]),
+            np.array([row for rows in of_image for row in rows], np.int64),
+            np.ones(sum(map(len, of_image))),
+            (len(images), len(place)),
         )
-        # One row per folder and level: "hardware/can-bus" has the levels "hardware" and "can-bus".
-        levels = [(row, level, name) for row, folder in enumerate(self._folders) for level, name in _levels(folder)]
-        self._level_folder = np.array([row for row, _, _ in levels], np.int64)
-        self._level_depth = np.array([level for _, level, _ in levels], np.int64)
-        names = [name for _, _, name in levels]
-        words = [vocabulary.number(map(stem, name_words(name, vocabulary))) for name in names]
-        self._level_words, self._title_words = _weighted_pair(words, [vocabulary.read(title) for title in titles])
-        pairs = Rows.of_characters(names).pairs(), Rows.of_characters(document_stem(path) for path in paths).pairs()
-        columns = np.unique(np.concatenate([pairs[0].keys, pairs[1].keys]))
-        self._level_pairs, self._stem_pairs = (binary(rows.matrix(columns)) for rows in pairs)
+        """1 where a picture lies in a folder, (images, folders)."""
+        held = np.bincount(self.of_image.indices, minlength=len(place))
+        trust = 1 / (1 + np.maximum(0, held - FOLDER_OF_ONE_DOCUMENT) / FOLDER_HALF_TRUST)
+        self.damping = np.array([max(trust[rows]) for rows in of_image], np.float32)
+        self.enough_overlap = min(ENOUGH_IDF, ENOUGH_OF_RAREST * rarest_idf(len(paths)))
+        self.index_page = np.array([is_index(path) for path in paths], np.float32)
 
-    def scores(self, block: slice) -> dict[str, Scores]:
-        """Named scores, (pictures of the block, documents)."""
-        wanted = self._of_image[block]
-        folders = np.unique(np.fromiter((row for rows in wanted for row in rows), np.int64))
-        common = dense(self._ancestors[folders] @ self._document_ancestors)
-        up = self._depth[folders][:, None] - common
-        distance = up + 0.5 * (self._document_depth[None, :] - common)
-        overlap, private, alike = self._level_scores(folders, common)
-        place = {folder: row for row, folder in enumerate(folders.tolist())}
-        of_image = [[place[row] for row in rows] for rows in wanted]
+        self.directories = Directories([path.rpartition("/")[0] for path in paths])
+        self._distances = self.directories.distances(self.folders)
+        self._known_nearest: dict[int, list[int]] = {}
+        # One row per folder and level: "hardware/can-bus" has the levels "hardware" and "can-bus".
+        levels = [_levels(folder) for folder in self.folders]
+        self._level_count = np.array([len(found) for found in levels], np.int64)
+        self._first_level = np.cumsum(self._level_count) - self._level_count
+        self._level_depth = np.array([level for found in levels for level, _ in found], np.float32)
+        names = [name for found in levels for _, name in found]
+        words = [vocabulary.number(map(stem, name_words(name, vocabulary))) for name in names]
+        self._words = Field(*_weighted_pair(words, [vocabulary.read(title) for title in titles]))
+        pairs = Rows.of_characters(names).pairs(), Rows.of_characters(document_stem(path) for path in paths).pairs()
+        columns = Columns(*pairs)
+        level_pairs, stem_pairs = (binary(rows.matrix(columns)) for rows in pairs)
+        self._letters = Field(level_pairs, stem_pairs)
+        self._level_size, self._stem_size = np.diff(level_pairs.indptr), np.diff(stem_pairs.indptr)
+
+    def scores(self, rows: Integers, documents: Places) -> dict[str, Scores]:
+        """Named scores of pictures on the documents looked at for each, not yet relative."""
+        shape = documents.shape
+        distance = np.full(shape, np.inf, np.float32)
+        overlap, private, alike = (np.full(shape, -np.inf, np.float32) for _ in range(3))
+        first, held = self.of_image.indptr[rows], np.diff(self.of_image.indptr)[rows]
+        for nth in range(int(held.max(initial=0))):
+            mine = np.flatnonzero(held > nth)
+            folders = self.of_image.indices[first[mine] + nth].astype(np.int64)
+            common = self._distances.common(folders, documents[mine])
+            distance[mine] = np.minimum(distance[mine], self._distances.of(folders, documents[mine], common))
+            for best, found in zip(
+                (overlap, private, alike), self._level_scores(folders, documents[mine], common), strict=True
+            ):
+                best[mine] = np.maximum(best[mine], found)
         return {
-            "path_distance": -_best(-distance, of_image),
-            "folder_overlap": relative(_best(overlap, of_image), self._enough_overlap),
-            "folder_name": _best(private, of_image) ** 3,
-            "folder_like": relative(_best(alike, of_image), ENOUGH_LIKENESS) ** 3,
-            "index_page": np.broadcast_to(self._index_page, (len(wanted), len(self._index_page))),
+            "path_distance": distance,
+            "folder_overlap": overlap,
+            "folder_name": private,
+            "folder_like": alike,
+            "index_page": self.index_page[documents],
         }
 
-    def _level_scores(self, folders: NDArray[np.int64], common: Scores) -> tuple[Scores, Scores, Scores]:
-        """Word overlap and likeness of the private levels, and likeness of all levels: (folders, documents).
+    def best(self, rows: Integers, count: int) -> tuple[Integers, Integers]:
+        """About `count` documents each that are nearest, share words with, or are called like, the pictures' folders.
+
+        Pairs of place in `rows` and row of document.
+        """
+        row, folder = pairs_of(self.of_image, rows)
+        folders, place = np.unique(folder, return_inverse=True)
+        near = Rows.of([self._nearest(number, count) for number in folders.tolist()])
+        found = [(near.rows().astype(np.int64), near.keys.astype(np.int64))]
+        levels = self._level_count[folders]
+        owner = np.repeat(np.arange(len(folders)), levels)
+        level = np.arange(len(owner)) - np.repeat(np.cumsum(levels) - levels - self._first_level[folders], levels)
+        for field in (self._words, self._letters):
+            nth, documents = pairs_of(field.best(level, count))
+            found.append((owner[nth], documents))
+        of_folder = np.unique(np.concatenate([np.stack(pair) for pair in found], axis=1), axis=1)
+        start = np.searchsorted(of_folder[0], place)
+        size = np.searchsorted(of_folder[0], place, "right") - start
+        nth = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size - start, size)
+        return np.repeat(row, size), of_folder[1][nth]
+
+    def _nearest(self, folder: int, count: int) -> list[int]:
+        if folder not in self._known_nearest:
+            self._known_nearest[folder] = self.directories.nearest(self.folders[folder], count)
+        return self._known_nearest[folder]
+
+    def _level_scores(self, folders: Integers, documents: Places, common: Scores) -> tuple[Scores, Scores, Scores]:
+        """Word overlap and likeness of the private levels, and likeness of all levels: (folders, places).
 
         Private are the levels below the directory that folder and document share: else every page of a directory
         would match the directory's own name.
         """
-        shape = (len(folders), common.shape[1])
-        overlap, private, alike = (np.zeros(shape, np.float32) for _ in range(3))
-        rows = np.flatnonzero(np.isin(self._level_folder, folders))
-        owner = np.searchsorted(folders, self._level_folder[rows])
-        below = self._level_depth[rows][:, None] > common[owner]
-        np.add.at(overlap, owner, dense(self._level_words[rows] @ self._title_words) * below)
-        shared = dense(self._level_pairs[rows] @ self._stem_pairs.T)
-        sizes = np.diff(self._level_pairs.indptr)[rows][:, None] + np.diff(self._stem_pairs.indptr)[None, :]
-        likeness = (2 * shared / np.maximum(sizes, 1)).astype(np.float32)
-        np.maximum.at(private, owner, likeness * below)
-        np.maximum.at(alike, owner, likeness)
+        overlap, private, alike = (np.zeros(documents.shape, np.float32) for _ in range(3))
+        for nth in range(int(self._level_count[folders].max(initial=0))):
+            mine = np.flatnonzero(self._level_count[folders] > nth)
+            level = self._first_level[folders[mine]] + nth
+            below = self._level_depth[level][:, None] > common[mine]
+            overlap[mine] += self._words.scores(level, documents[mine]) * below
+            sizes = self._level_size[level][:, None] + self._stem_size[documents[mine]]
+            shared = self._letters.scores(level, documents[mine])
+            likeness = (2 * shared / np.maximum(sizes, 1)).astype(np.float32)
+            private[mine] = np.maximum(private[mine], likeness * below)
+            alike[mine] = np.maximum(alike[mine], likeness)
         return overlap, private, alike
-
-
-def _best(scores: Scores, of_image: list[list[int]]) -> Scores:
-    first = scores[[rows[0] for rows in of_image]]
-    for image, rows in enumerate(of_image):
-        for row in rows[1:]:
-            first[image] = np.maximum(first[image], scores[row])
-    return first
-
-
-def _depth(directory: str) -> int:
-    return len(directory.split("/")) if directory else 0
-
-
-def _prefixes(directory: str) -> list[str]:
-    parts = directory.split("/") if directory else []
-    return ["/".join(parts[: end + 1]) for end in range(len(parts))]
 
 
 def _levels(directory: str) -> list[tuple[int, str]]:
@@ -129,16 +164,8 @@ def _levels(directory: str) -> list[tuple[int, str]]:
     return [(level, part) for level, part in enumerate(parts, start=1) if folder_names(part)]
 
 
-def _shared(left: list[list[str]], right: list[list[str]]) -> tuple[Matrix, Matrix]:
-    ids: dict[str, int] = {}
-    rows = [Rows.of([[ids.setdefault(name, len(ids)) for name in names] for names in side]) for side in (left, right)]
-    columns = np.arange(len(ids))
-    return rows[0].matrix(columns), sparse.csr_array(rows[1].matrix(columns).T)
-
-
 def _weighted_pair(words: list[list[int]], titles: list[list[int]]) -> tuple[Matrix, Matrix]:
     left, right = Rows.of(words), Rows.of(titles)
-    columns = np.unique(left.keys)
+    columns = Columns(left)
     contained = binary(right.matrix(columns))
-    asked = sparse.csr_array(binary(left.matrix(columns)).multiply(idf(contained)[None, :]))
-    return asked, sparse.csr_array(contained.T)
+    return sparse.csr_array(binary(left.matrix(columns)).multiply(idf(contained)[None, :])), contained

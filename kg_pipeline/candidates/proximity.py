@@ -3,14 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
-from kg_pipeline.candidates.corpus import Corpus
-from kg_pipeline.candidates.lexical import document_score, passage_score
-from kg_pipeline.candidates.strategy import best_passages, proposals
-
-# A vote outweighs any distance: a document that uses the folder is near, wherever it lies.
-VOTE = 10.0
+from kg_pipeline.candidates.ordering import Best, best
+from kg_pipeline.candidates.shortlist import Shortlist
 
 
 @dataclass(frozen=True)
@@ -21,19 +16,12 @@ class Proximity:
     documents: int = 5
     name: str = "proximity"
 
-    def propose(self, corpus: Corpus) -> pl.LazyFrame:
+    def propose(self, shortlist: Shortlist) -> Best:
         """See Strategy."""
-        fields = corpus.fields
-        votes = corpus.folder_votes
-        parts = []
-        for block in fields.blocks():
-            near = VOTE * votes[block].toarray() - fields.documents(block)["path_distance"]
-            words, _ = document_score(fields, block)
-            # Words only decide between documents that are equally near.
-            rows, columns, ranks = best_passages(near + 1e-3 * words, np.isfinite(near), self.documents)
-            place = np.full(near.shape, -np.inf, np.float32)
-            place[rows, columns] = -ranks
-            passages, _ = passage_score(fields, block)
-            of_document = place[:, fields.chunk_document]
-            parts.append((block, best_passages(of_document + 1e-3 * passages, np.isfinite(of_document), self.limit)))
-        return proposals(fields, parts)
+        near = shortlist.nearness
+        rows, columns, ranks = best(near, shortlist.eligible_documents, self.documents)
+        place = np.full(near.shape, -np.inf, np.float32)
+        place[rows, columns] = -ranks
+        of_document = shortlist.of_passages(place)
+        wanted = np.isfinite(of_document) & shortlist.eligible
+        return best(of_document + 1e-3 * shortlist.passage_score, wanted, self.limit)

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-import polars as pl
-
-from kg_pipeline.candidates.corpus import Corpus
-from kg_pipeline.candidates.strategy import best_passages, proposals
+from kg_pipeline.candidates.ordering import Best, best
+from kg_pipeline.candidates.shortlist import Shortlist
 
 
 @dataclass(frozen=True)
@@ -15,11 +13,7 @@ class Sibling:
     limit: int
     name: str = "sibling"
 
-    def propose(self, corpus: Corpus) -> pl.LazyFrame:
+    def propose(self, shortlist: Shortlist) -> Best:
         """See Strategy."""
-        votes = corpus.passage_votes
-        parts = []
-        for block in corpus.fields.blocks():
-            scores = votes[block].toarray()
-            parts.append((block, best_passages(scores, scores > 0, self.limit)))
-        return proposals(corpus.fields, parts)
+        votes = shortlist.passage_votes
+        return best(votes, (votes > 0) & shortlist.eligible, self.limit)

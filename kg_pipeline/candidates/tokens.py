@@ -92,21 +92,24 @@ def words(text: str) -> list[str]:
     as one word as well, pairs of neighbouring characters of Chinese (a single one where it stands alone).
     """
     text = normalise(text)
-    found: list[str] = []
-    for run in _RUN.findall(text):
-        if run[0].isdigit():
-            found.append(run.lstrip("0") or "0")
-        elif CJK_CHARACTER.match(run):
-            found.extend(run[i : i + 2] for i in range(len(run) - 1))
-            if len(run) == 1:
-                found.append(run)
-        else:
-            parts = [part.lower() for part in _CAMEL.findall(run)] if not (run.islower() or run.isupper()) else []
-            if len(parts) > 1:
-                found.extend(parts)
-            found.append(run.lower())
+    found = [word for run in _RUN.findall(text) for word in run_words(run)]
     found.extend(_MIXED.findall(text.lower()))
     return found
+
+
+def run_words(run: str) -> list[str]:
+    """Surface words of a run of letters of one script, or of digits."""
+    if run[0].isdigit():
+        return [run.lstrip("0") or "0"]
+    if CJK_CHARACTER.match(run):
+        return [run[i : i + 2] for i in range(len(run) - 1)] or [run]
+    parts = [part.lower() for part in _CAMEL.findall(run)] if not (run.islower() or run.isupper()) else []
+    return [*(parts if len(parts) > 1 else ()), run.lower()]
+
+
+def is_mixed(run: str) -> bool:
+    """Whether a run of lower-case letters and digits is a code such as `i2c`, a word of its own."""
+    return _MIXED.fullmatch(run) is not None
 
 
 def tokens(text: str) -> list[str]:

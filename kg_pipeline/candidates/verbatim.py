@@ -1,9 +1,11 @@
 """Which of many strings stand verbatim in which of many texts, without comparing each with each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from kg_pipeline.candidates.sparse import Columns, Rows
 
 ANCHORS = (24, 12, 6, 3, 2)
 """A string is looked up by as many of its first characters as it has of these; 3 and 2 are mostly Chinese."""
@@ -15,54 +17,78 @@ Integers = NDArray[np.int64]
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that powers never vanish modulo 2^64
 
 
-def occurrences(needles: Sequence[str], texts: Sequence[str]) -> tuple[Integers, Integers]:
+def occurrences(needles: Sequence[str], texts: Iterable[Iterable[str]]) -> tuple[Integers, Integers]:
     """Index of needle and index of text of every containment, distinct and sorted; needles under 2 characters never.
+
+    `texts` come in batches and are counted through.
 
     Rolling hashes of many texts behind one another: anchors narrow down the places, the hash of the whole needle
     decides. 64-bit hashes, so a chance hit is about as likely as a broken disk.
     """
-    found = [_in_batch(needles, texts[start:stop], start) for start, stop in _batches(texts)]
+    anchors = [_Anchors(needles, size, longer) for size, longer in zip(ANCHORS, (None, *ANCHORS), strict=False)]
+    found = [_in_batch(anchors, batch, first) for batch, first in _batches(texts)]
     pairs = np.unique(np.concatenate([np.empty((2, 0), np.int64), *found], axis=1), axis=1)
     return pairs[0], pairs[1]
 
 
-def _batches(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
-    start = size = 0
-    for stop, text in enumerate(texts, start=1):
-        size += len(text)
-        if size >= BATCH_CHARACTERS or stop == len(texts):
-            yield start, stop
-            start, size = stop, 0
+def _batches(texts: Iterable[Iterable[str]]) -> Iterator[tuple[list[str], int]]:
+    """Texts to be read at once and the number of the first."""
+    batch: list[str] = []
+    first = size = 0
+    for part in texts:
+        for text in part:
+            batch.append(text)
+            size += len(text)
+            if size >= BATCH_CHARACTERS:
+                yield batch, first
+                first, size, batch = first + len(batch), 0, []
+    if batch:
+        yield batch, first
 
 
-def _in_batch(needles: Sequence[str], texts: Sequence[str], first: int) -> Integers:
+class _Anchors:
+    """The needles that are looked up by their first `size` characters, in the order of the hash of those."""
+
+    def __init__(self, needles: Sequence[str], size: int, longer: int | None) -> None:
+        """Those of at least `size` characters and fewer than `longer`."""
+        mine = [
+            index for index, needle in enumerate(needles) if size <= len(needle) and len(needle) < (longer or 1 << 30)
+        ]
+        anchors = np.array([_hash(needles[index][:size]) for index in mine], np.uint64)
+        order = np.argsort(anchors, kind="stable")
+        self.size = size
+        self.needles = np.array(mine, np.int64)[order]
+        self.lengths = np.array([len(needles[index]) for index in mine], np.int64)[order]
+        self.wholes = np.array([_hash(needles[index]) for index in mine], np.uint64)[order]
+        self._sorted = anchors[order]
+        self._columns = Columns(Rows(anchors, np.array([len(anchors)])))
+
+    def places(self, rolling: NDArray[np.uint64]) -> tuple[Integers, Integers]:
+        """Where a needle may begin, and its row here."""
+        places, column = self._columns.find(rolling)
+        first = np.searchsorted(self._sorted, self._columns.keys, "left")[column]
+        repeats = np.searchsorted(self._sorted, self._columns.keys, "right")[column] - first
+        row = np.arange(repeats.sum()) - np.repeat(np.cumsum(repeats) - repeats - first, repeats)
+        return np.repeat(places, repeats), row
+
+
+def _in_batch(anchors: Sequence[_Anchors], texts: Sequence[str], first: int) -> Integers:
     """Needle and text, (2, containments); `first` is the index of the first text."""
     codes = _codes("\n".join(texts))
     lengths = np.array([len(text) for text in texts], np.int64)
     starts = np.cumsum(lengths + 1) - lengths - 1
     prefix = _prefix_hashes(codes)
     powers = np.concatenate([np.ones(1, np.uint64), np.cumprod(np.full(len(codes), _BASE))])
-    sizes = np.array([len(needle) for needle in needles], np.int64)
     found = [np.empty((2, 0), np.int64)]
-    for anchor, longer in zip(ANCHORS, (np.iinfo(np.int64).max, *ANCHORS), strict=False):
-        mine = np.flatnonzero((sizes >= anchor) & (sizes < longer))
-        if not len(mine) or len(codes) < anchor:
+    for anchor in anchors:
+        if not len(anchor.needles) or len(codes) < anchor.size:
             continue
-        anchors = np.array([_hash(needles[index][:anchor]) for index in mine.tolist()], np.uint64)
-        wholes = np.array([_hash(needles[index]) for index in mine.tolist()], np.uint64)
-        order = np.argsort(anchors, kind="stable")
-        mine, anchors, wholes = mine[order], anchors[order], wholes[order]
-        rolling = prefix[anchor:] - prefix[:-anchor] * powers[anchor]
-        low, high = np.searchsorted(anchors, rolling, "left"), np.searchsorted(anchors, rolling, "right")
-        places = np.flatnonzero(high > low)
-        repeats = (high - low)[places]
-        place = np.repeat(places, repeats)
-        needle = np.arange(len(place)) - np.repeat(np.cumsum(repeats) - repeats - low[places], repeats)
-        end = place + sizes[mine[needle]]
+        place, row = anchor.places(prefix[anchor.size :] - prefix[: -anchor.size] * powers[anchor.size])
+        end = place + anchor.lengths[row]
         fits = end <= len(codes)
-        place, needle, end = place[fits], needle[fits], end[fits]
-        same = prefix[end] - prefix[place] * powers[end - place] == wholes[needle]
-        found.append(np.stack([mine[needle[same]], np.searchsorted(starts, place[same], "right") - 1 + first]))
+        place, row, end = place[fits], row[fits], end[fits]
+        same = prefix[end] - prefix[place] * powers[end - place] == anchor.wholes[row]
+        found.append(np.stack([anchor.needles[row[same]], np.searchsorted(starts, place[same], "right") - 1 + first]))
     return np.unique(np.concatenate(found, axis=1), axis=1)
 
 

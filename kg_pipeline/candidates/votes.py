@@ -14,7 +14,7 @@ from scipy import sparse
 
 from kg_pipeline.candidates.fields import Fields
 from kg_pipeline.candidates.image_words import natural_key
-from kg_pipeline.candidates.sparse import Matrix, matrix_of
+from kg_pipeline.candidates.sparse import Field, Integers, Matrix, Places, Scores, binary, cells, matrix_of, pairs_of
 
 # Added to the sum of the weights, so that one far sibling is no unanimous vote (reference measurements: 0.3).
 ABSTENTION = 0.3
@@ -31,26 +31,50 @@ _DIGITS = re.compile(r"\d+")
 def passage_votes(fields: Fields, images: pl.DataFrame, references: pl.DataFrame) -> Matrix:
     """Share of the votes of like pictures for each passage, (images, passages)."""
     likeness = _likeness(fields, images)
-    used = _references(fields, references, "chunk_id", fields.chunk_row)
+    chunks = fields.chunk_rows(references["chunk_id"])
+    used = _references(fields, references, chunks, len(fields.chunk_ids))
     votes = likeness @ (used @ _spread(fields.chunk_document))
     total = likeness @ np.asarray(np.diff(used.indptr) > 0, np.float32)
     return _shares(votes, total)
 
 
-def folder_votes(fields: Fields, references: pl.DataFrame) -> Matrix:
-    """Share of the references of the folder's other pictures that stand in each document, (images, documents)."""
-    folders = sorted({folder for image in fields.images for folder in image.folders})
-    place = {folder: row for row, folder in enumerate(folders)}
-    rows = np.array([row for row, image in enumerate(fields.images) for _ in image.folders], np.int64)
-    columns = np.array([place[folder] for image in fields.images for folder in image.folders], np.int64)
-    inside = matrix_of(rows, columns, np.ones(len(rows)), (len(fields.images), len(folders)))
-    used = _references(fields, references, "document_id", {name: row for row, name in enumerate(fields.document_ids)})
-    of_folder = sparse.csr_array(inside.T @ used)
-    own_folders = np.diff(inside.indptr).astype(np.float32)
-    votes = inside @ of_folder - used.multiply(own_folders[:, None])
-    per_image = np.asarray(used.sum(axis=1), np.float32)
-    total = inside @ (inside.T @ per_image) - own_folders * per_image
-    return _shares(sparse.csr_array(votes), total)
+class FolderVotes:
+    """Share of the references of the folder's other pictures that stand in each document.
+
+    Looked up for the documents that are asked for: in a folder of all pictures, each would have all documents.
+    """
+
+    def __init__(self, fields: Fields, references: pl.DataFrame) -> None:
+        inside = fields.folders.of_image
+        documents = fields.document_ids.search_sorted(references["document_id"]).to_numpy()
+        self._used = _references(fields, references, documents, len(fields.document_ids))
+        self._of_folder = sparse.csr_array(inside.T @ self._used)
+        self._inside = inside
+        self._votes = Field(inside, sparse.csr_array(self._of_folder.T))
+        self._own_folders = np.diff(inside.indptr).astype(np.float32)
+        per_image = np.asarray(self._used.sum(axis=1), np.float32)
+        self._total = inside @ (inside.T @ per_image) - self._own_folders * per_image
+
+    def shares(self, rows: Integers, places: Places) -> Scores:
+        """Shares of the documents looked at for each picture, 0-1."""
+        if not self._used.nnz:
+            return np.zeros(places.shape, np.float32)
+        own = self._own_folders[rows][:, None] * cells(self._used, rows, places)
+        votes = self._votes.scores(rows, places) - own
+        shares = votes * (1 / (np.maximum(self._total[rows], 0) + ABSTENTION))[:, None]
+        return np.where(np.abs(shares) < 1e-6, 0, shares).astype(np.float32)
+
+    def best(self, rows: Integers, count: int) -> tuple[Integers, Integers]:
+        """About the `count` documents with most votes of each folder of the pictures: place in `rows`, document."""
+        row, folder = pairs_of(self._inside, rows)
+        best = {number: self._of_one_folder(number, count) for number in np.unique(folder).tolist()}
+        found = [best[number] for number in folder.tolist()]
+        return np.repeat(row, [len(documents) for documents in found]), np.concatenate([np.empty(0, np.int64), *found])
+
+    def _of_one_folder(self, folder: int, count: int) -> Integers:
+        cell = slice(self._of_folder.indptr[folder], self._of_folder.indptr[folder + 1])
+        documents, votes = self._of_folder.indices[cell], self._of_folder.data[cell]
+        return documents[np.lexsort((documents, -votes))[:count]].astype(np.int64)
 
 
 def _likeness(fields: Fields, frame: pl.DataFrame) -> Matrix:
@@ -95,15 +119,14 @@ def _series(name: str) -> str:
     return _DIGITS.sub("#", name.lower()) if _DIGITS.search(name) else ""
 
 
-def _references(fields: Fields, references: pl.DataFrame, column: str, place: dict[str, int]) -> Matrix:
-    """1 where a picture is used, (images, passages or documents)."""
-    pairs = references.select("image_id", column).unique(maintain_order=True)
-    rows = np.array([fields.image_row[image] for image in pairs["image_id"]], np.int64)
-    columns = np.array([place[text] for text in pairs[column]], np.int64)
-    return matrix_of(rows, columns, np.ones(len(rows)), (len(fields.images), len(place)))
+def _references(fields: Fields, references: pl.DataFrame, texts: Integers, count: int) -> Matrix:
+    """1 where a picture is used, (images, passages or documents); `texts` has the row of each reference's text."""
+    rows = np.array([fields.image_row[image] for image in references["image_id"]], np.int64)
+    used = matrix_of(rows, texts, np.ones(len(rows)), (len(fields.images), count))
+    return binary(used)
 
 
-def _spread(chunk_document: NDArray[np.int64]) -> Matrix:
+def _spread(chunk_document: Integers) -> Matrix:
     """How much a vote for one passage is one for another of the same document, (passages, passages)."""
     count = len(chunk_document)
     rows, columns, values = [np.arange(count)], [np.arange(count)], [np.ones(count)]

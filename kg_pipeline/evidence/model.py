@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from kg_pipeline.candidates.lexical import DOCUMENT_WEIGHTS, PASSAGE_WEIGHTS
+from kg_pipeline.candidates.weights import DOCUMENT_WEIGHTS, PASSAGE_WEIGHTS
 from kg_pipeline.tables import PAIR_FEATURES, TABLES
 
 EVIDENCE_SCORER = "evidence-model/1"

@@ -86,7 +86,8 @@ def test_diagnostics_add_up(make_collection):
     corpus = small_corpus(
         DOCUMENTS, {"guide/radio.png": ["barrel jack"], "guide/motor.png": []}, glossary={"radio": []}
     )
-    pairs, diagnostics = block(make_collection(), corpus)
+    found = block(make_collection(), corpus)
+    pairs, diagnostics = found.pairs, found.diagnostics
     assert diagnostics["total"]["pairs"] == len(pairs)
     assert diagnostics["total"]["possible"] == 2 * (4 + 1)
     assert diagnostics["total"]["reduction_ratio"] == pytest.approx(1 - len(pairs) / 10)

@@ -1,0 +1,35 @@
+"""What each field of words and paths weighs in blocking, and as a feature of the evidence model."""
+
+from collections.abc import Mapping
+
+# Fixed weights measured on three corpora (no reference visible: recall@50 0.98, Top-1 document 0.91). Folder words
+# stand only against headings, titles and paths: on the body they cost 30 points of Top-1 in one of the corpora.
+PASSAGE_WEIGHTS: Mapping[str, float] = {
+    "name_body": 1.0,
+    "ocr_body": 0.5,
+    "name_heading": 0.5,
+    "folder_heading": 0.5,
+    "name_trigrams": 0.75,
+    "name_bigrams": 0.75,
+    "ocr_bigrams": 0.5,
+    "phrase": 0.4,
+    "ui_labels": 0.5,
+    "cue_words": 0.05,
+}
+DOCUMENT_WEIGHTS: Mapping[str, float] = {
+    "name_title": 1.0,
+    "folder_title": 0.75,
+    "folder_overlap": 0.75,
+    "folder_name": 1.5,
+    "folder_like": 0.5,
+    "folder_trigrams": 0.5,
+    "title_trigrams": 0.5,
+    "path_distance": -0.35,
+    "name_document": 0.5,
+    "ocr_document": 0.5,
+    "name_prefix": 0.25,
+    "same_language": 0.3,
+    "index_page": -0.2,
+}
+WORDLESS = frozenset({"cue_words", "path_distance", "same_language", "index_page"})
+"""Fields that hold for any picture: alone they propose nothing."""
