@@ -254,7 +254,8 @@ def _joined(*pairs: Pairs) -> Pairs:
 
 def padded(count: int, pairs: Pairs) -> Places:
     """The distinct values of each of `count` rows, ascending, then -1."""
-    keys = np.unique(_key(pairs))
+    keys = np.sort(_key(pairs))  # np.unique hashes, which takes several times as long
+    keys = keys[np.diff(keys, prepend=-1) > 0]
     row, value = keys >> 32, keys & 0xFFFFFFFF
     held = np.bincount(row, minlength=count)
     table = np.full((count, int(held.max(initial=0))), -1, np.int32)

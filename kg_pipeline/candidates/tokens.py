@@ -16,7 +16,7 @@ CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 CJK_CHARACTER = re.compile(f"[{CJK}]")
 LETTER = re.compile(r"[^\W\d_]")
 _RUN = re.compile(rf"[{CJK}]+|[0-9]+|[^\W\d_{CJK}]+")
-_MIXED = re.compile(r"(?<![a-z0-9])(?=[a-z]*\d)(?=\d*[a-z])[a-z0-9]{2,12}(?![a-z0-9])")
+_MIXED = re.compile(r"(?<![a-z0-9])(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{2,12}(?![a-z0-9])")
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\WA-Z_]+")
 
 
