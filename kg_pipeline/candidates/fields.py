@@ -60,10 +60,11 @@ class Fields:
         self._stems = [squash(document_stem(path)) for path in paths]
         self._stem_letters = _character_matrix(self._stems)
         self._stem_lengths = np.array([len(stem) for stem in self._stems], np.int64)
+        self.vocabulary = Vocabulary()
         self._index(chunks, paths, documents["title"])
 
     def _index(self, chunks: pl.DataFrame, paths: list[str], titles: pl.Series) -> None:
-        vocabulary, images, texts = Vocabulary(), self.images, chunks["text"]
+        vocabulary, images, texts = self.vocabulary, self.images, chunks["text"]
         body = read_texts(vocabulary, texts)
         heading = read_texts(vocabulary, chunks["heading_path"].list.join(" ", ignore_nulls=True).fill_null(""))
         full = [f"{title or ''} {document_stem(path)}" for title, path in zip(titles, paths, strict=True)]
