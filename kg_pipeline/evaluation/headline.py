@@ -54,6 +54,7 @@ HEADLINES = (
     Headline("without candidate", "no_candidate"),
     Headline("kept edges: precision", "kept_precision"),
     Headline("kept edges: coverage", "kept_coverage"),
+    Headline("best kept edge: right document", "suggestion"),
     Headline("ECE first passage", "ece_passage", percent=False),
     Headline("  its floor", "ece_passage_floor", percent=False),
     Headline("ECE first document", "ece_document", percent=False),

@@ -24,6 +24,7 @@ METRICS: Mapping[str, str] = {
     "no_candidate": "share of pictures for which no passage was proposed at all",
     "kept_precision": "share of the passage edges kept by the collection's rule that are true",
     "kept_coverage": "share of pictures with such an edge",
+    "suggestion": "share of the pictures with such an edge whose best one is in a document that embeds them",
     "ece_passage": "expected calibration error of the first passage's confidence",
     "ece_document": "the same of the first document",
     "concept": "share of pictures whose first concept is named in a passage, or its headings, that embeds them",
@@ -147,7 +148,11 @@ def _first(answers: pl.DataFrame, truth: pl.DataFrame, kind: str) -> Values:
 def _kept(answers: pl.DataFrame, truth: pl.DataFrame) -> list[Sample]:
     pictures = asked(truth, "chunk")
     kept = answers.filter("kept", text_kind="chunk").filter(pl.col("image_id").is_in(pictures.implode()))
+    best = kept.filter(pl.col("rank") == pl.col("rank").min().over("image_id"))
+    documents = truth.filter(text_kind="document").select("image_id", document_id="text_id", in_document=pl.lit(True))
+    best = best.join(documents, on=["image_id", "document_id"], how="left").sort("image_id")
     return [
+        Sample("suggestion", None, _values(best["in_document"])),
         Sample("kept_precision", None, _values(kept["right"])),
         Sample("kept_coverage", None, _values(pictures.is_in(kept["image_id"].unique().implode()))),
     ]

@@ -10,10 +10,12 @@ from small_corpus import image_id, small_corpus
 from kg_pipeline.candidates import Corpus
 from kg_pipeline.concepts import concept_texts, read_concepts
 from kg_pipeline.documents import read_documents
-from kg_pipeline.evaluation import PROTOCOLS, hidden_run, truth_of
+from kg_pipeline.evaluation import PROTOCOLS, hidden_run, scorer_of, stressed, truth_of
 from kg_pipeline.evaluation.hidden_run import fold_of
 from kg_pipeline.evidence import score_pairs
 from kg_pipeline.images import read_image_texts, read_inventory
+from kg_pipeline.reranking import ImageScores
+from kg_pipeline.storage import ScoreLedger
 
 PLANTED = ("qxalt", "qxcaption", "qxtitle", "qxtarget", "qxname")
 
@@ -101,6 +103,33 @@ def test_no_word_of_the_markup_reaches_a_scorer(planted, protocol):
         if protocol == "cold":
             assert not visible
     assert not [word for word in PLANTED if word in everything_in(run.evidence)]
+
+
+class ReadingReranker:
+    """Keeps every text it is asked to score."""
+
+    fingerprint, direction, pairs_per_second = "reading", "image-to-text", 1e6
+
+    def __init__(self) -> None:
+        self.prompts: list[str] = []
+
+    def score(self, groups):
+        for group in groups:
+            assert group.load()
+            self.prompts += group.texts
+            yield ImageScores(group.image_id, (0.0,) * len(group.texts), (False,) * len(group.texts))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_no_word_of_the_markup_reaches_a_prompt_of_the_reranker(planted, tmp_path, protocol):
+    collection, corpus = planted
+    reranker = ReadingReranker()
+    score = scorer_of(collection, reranker, ScoreLedger(tmp_path))
+    for stress in (frozenset(), frozenset({"hashed-names", "flat-folders"})):
+        run = hidden_run(collection, stressed(corpus, stress), protocol, score)
+        assert run.evidence["scorer"].unique().to_list() == ["reading"]
+    assert any("alarm lamp" in prompt for prompt in reranker.prompts)
+    assert not [(word, prompt) for word in PLANTED for prompt in reranker.prompts if word in prompt]
 
 
 def test_in_folds_a_picture_is_hidden_in_its_own_pass_only(planted):

@@ -32,8 +32,11 @@ FOUND = [
     ("b", "chunk", "p9", 2, 5.0, 0.5, True),
     ("b", "document", "d3", 1, 8.0, 0.8, False),
 ]
+DOCUMENT_OF = {"p1": "d1", "p2": "d1", "p3": "d3", "p9": "d3"}
 COLUMNS = ("image_id", "text_kind", "text_id", "rank", "score", "confidence", "kept")
-EVIDENCE = pl.DataFrame(FOUND, schema=COLUMNS, orient="row")
+EVIDENCE = pl.DataFrame(FOUND, schema=COLUMNS, orient="row").with_columns(
+    document_id=pl.col("text_id").replace_strict(DOCUMENT_OF, default=pl.col("text_id"))
+)
 RIVALS = pl.DataFrame(
     [
         (0, "p2", "a", 1.0, 7.0, True),
@@ -64,6 +67,7 @@ def values() -> dict:
         ("no_candidate", None, [0, 0, 1]),
         ("kept_precision", None, [0, 1, 0]),
         ("kept_coverage", None, [1, 1, 0]),
+        ("suggestion", None, [1, 0]),
         ("image", 1, [0, 1, 0, 0]),  # p2, p3, and p4, p5 for which nothing was proposed
         ("margin_image", None, [-1, 1.5]),
     ],
