@@ -85,7 +85,7 @@ def found_concepts(
     return found
 
 
-@dg.asset(**table_asset("verdicts"), **placed)
+@dg.asset(**table_asset("verdicts"), **placed, deps=["documents", "concepts"])
 def verdicts(context: dg.AssetExecutionContext, tables: Tables, graph: Graph) -> dg.MaterializeResult:
     """Verdicts given before, and those that people set as a property in the graph since.
 

@@ -169,21 +169,21 @@ DELETE_STRAYS = "UNWIND $rows AS r MATCH ()-[e]->() WHERE elementId(e) = r AND e
 
 def _edges_between(edge: RelationshipType, ends: Ends) -> str:
     start_label, start_key, end_label, end_key = map(checked_name, ends)
-    sides = _is_kind("a", start_label, start_key) + _is_kind("b", end_label, end_key)
+    sides = is_kind("a", start_label, start_key) + is_kind("b", end_label, end_key)
     return (
-        f"MATCH (a:{_label(*ends[:2])})-[e:{edge.type}]->(b:{_label(*ends[2:])}) "
+        f"MATCH (a:{written(*ends[:2])})-[e:{edge.type}]->(b:{written(*ends[2:])}) "
         f"WHERE e.collection = $collection{sides} "
         f"RETURN a.{start_key} AS start, b.{end_key} AS end"
     )
 
 
-def _label(label: str, key: str) -> str:
-    """In backticks where it is somebody else's: only ours have other names in some databases (Names.cypher)."""
+def written(label: str, key: str) -> str:
+    """The label, in backticks where it is somebody else's: only ours have other names in some databases (Names)."""
     return f"`{label}`" if is_foreign(label, key) else label
 
 
-def _is_kind(variable: str, label: str, key: str) -> str:
-    """` AND …` that tells a node of ours from a foreign one of the same label."""
+def is_kind(variable: str, label: str, key: str) -> str:
+    """` AND …` that tells a node of ours from a foreign one of the same label; needs $collection and $marker."""
     if is_foreign(label, key):
         return not_ours(variable, label)
     if label not in FOREIGN_PLACES:

@@ -107,3 +107,69 @@ def test_existing_documents_and_concepts_get_their_evidence_and_stay_as_they_are
     other = keeper.base.root / "another home"
     assert keeper.run(home=other)["graph"]["writes"] == 0
     assert keeper.base.table_files(other) == tables
+
+
+def test_a_source_that_is_removed_loses_our_edges_and_keeps_its_nodes(keeper):
+    before = keeper.theirs()
+    keeper.run()
+    keeper.configure(documents=[{"root": "docs"}], concepts={})
+    keeper.run("--allow-mass-delete")
+    assert keeper.ask(EVIDENCE.replace("d:Document", "d:Document WHERE d.collection IS NULL")) == []
+    assert keeper.ask("MATCH (n)-[e]-(m) WHERE e.collection = 'kb' AND m.owner IS NOT NULL RETURN type(e) AS t") == []
+    assert keeper.theirs() == before
+
+
+def test_verdicts_on_their_nodes_are_taken_over(keeper):
+    keeper.run()
+    before = keeper.theirs()
+    keeper.do(
+        "MATCH (d:Document {title: $title})-[e:HAS_VISUAL_EVIDENCE]->(:Image) WHERE e.rank = 1 "
+        "SET e.verdict = 'accepted', e.verdict_by = 'Zoë'",
+        title=TITLES[0],
+    )
+    keeper.do(
+        "MATCH (:Image)-[e:ILLUSTRATES]->(:Concept {name: 'torque wrench'}) "
+        "SET e.verdict = 'rejected', e.verdict_by = 'Li'"
+    )
+    keeper.run()
+    verdicts = keeper.base.table("verdicts")
+    documents = dict(keeper.base.table("documents").select("document_id", "title").rows())
+    concepts = dict(keeper.base.table("concepts").select("concept_id", "name").rows())
+    said = {
+        (documents.get(row["document_id"]) or concepts.get(row["document_id"]), row["verdict"], row["by"])
+        for row in verdicts.to_dicts()
+    }
+    assert said == {(TITLES[0], "accepted", "Zoë"), ("torque wrench", "rejected", "Li")}
+    assert {row["name"] for row in keeper.ask(ILLUSTRATED)} == {"alarm lamp"}
+    rejected = "MATCH (c:Concept)-[e:REJECTED_EVIDENCE]->(:Image) RETURN DISTINCT c.name AS name, e.by AS by"
+    assert keeper.ask(rejected) == [{"name": "torque wrench", "by": "Li"}]
+    assert keeper.run()["graph"]["writes"] == 0
+    assert keeper.theirs() == before
+
+
+def test_a_source_that_cannot_be_read_keeps_its_last_good_rows_and_nothing_is_deleted(keeper, monkeypatch):
+    keeper.run()
+    evidence = keeper.ask(EVIDENCE)
+    broken = {"label": "Document", "key": "title", "query": "MATCH (d:Document) RETURN d.title AS headline"}
+    keeper.configure(documents=[{"graph": broken}], images=[{"folder": "images", "include": ["rack/"]}])
+    report = keeper.run()["graph"]
+    assert "headline" in report["deletes_blocked"]
+    assert report["left_standing"]
+    assert keeper.ask(EVIDENCE) == evidence
+    documents = keeper.base.table("documents")
+    assert dict(documents.select("path", "status").rows()) == {
+        "Document": "unreadable",
+        f"Document/{TITLES[0]}": "stale",
+        f"Document/{TITLES[1]}": "stale",
+    }
+
+    monkeypatch.setenv("NEO4J_URI", "bolt://127.0.0.1:1")
+    keeper.configure()
+    keeper.run("--no-graph")
+    concepts = keeper.base.table("concepts")
+    assert sorted(concepts["status"]) == ["stale", "stale", "unreadable"]
+    assert "127.0.0.1:1" in concepts.filter(status="unreadable")["error"].item()
+    monkeypatch.delenv("NEO4J_URI")
+    keeper.run("--no-graph")
+    errors = keeper.base.table("documents").filter(status="unreadable")["error"]
+    assert "set NEO4J_URI" in errors.item()
