@@ -140,7 +140,12 @@ def _lines(summary: "RunSummary") -> Iterator[tuple[str, str]]:
     if "images" in counts:
         yield "image files", f"{_read(summary, 'image_files')}, {counts['images']} distinct"
     if "concepts" in counts:
-        yield "concepts", f"{counts['concepts']}, {counts.get('concept_mentions', 0)} mentions"
+        bad = {status: n for status, n in summary.statuses.get("concepts", {}).items() if status not in (None, "ok")}
+        yield (
+            "concepts",
+            f"{counts['concepts']}, {counts.get('concept_mentions', 0)} mentions"
+            + (f", [yellow]{_by(bad)}[/]" if bad else ""),
+        )
     if "candidate_pairs" in counts:
         yield "candidate pairs", f"{counts['candidate_pairs']}"
     if summary.scoring:
@@ -164,6 +169,10 @@ def _lines(summary: "RunSummary") -> Iterator[tuple[str, str]]:
             f"{escape(graph['address'])}: {graph['nodes']} nodes, {graph['relationships']} relationships, "
             f"{graph['writes']} written now",
         )
+        if graph.get("deletes_blocked"):
+            yield "", f"[yellow]nothing was deleted: {escape(graph['deletes_blocked'])}[/]"
+        if graph.get("foreign_missing"):
+            yield "", f"[yellow]{graph['foreign_missing']} relationships left out: the node of theirs is gone[/]"
 
 
 def _read(summary: "RunSummary", table: str) -> str:
