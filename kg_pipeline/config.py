@@ -236,7 +236,9 @@ class Scoring(_Section):
     )
     dtype: Literal["bfloat16", "float16", "float32"] = Field("bfloat16", description="precision of the reranker")
     device: str = Field("auto", description="where it computes: cuda, cuda:1, cpu; auto takes a GPU when there is one")
-    token_budget: int = Field(8192, ge=128, description="tokens of one forward; halved when memory runs out")
+    token_budget: int | None = Field(
+        None, ge=128, description="tokens of one forward; by the memory of the device if unset, halved when it runs out"
+    )
     allow_scorer_change: bool = Field(
         False, description="let `reranker: auto` score anew with another scorer than the collection's last one"
     )

@@ -47,6 +47,11 @@ class Shape:
 TINY = Shape()
 MID_SIZE = Shape(256, 8, 8, 2, 768, 128, 8, 4, 256)
 
+LYCHEE_7B = ("qwen2_5_vl", Shape(3584, 28, 28, 4, 18944, 1280, 32, 16, 3420))
+QWEN3_2B = ("qwen3_vl", Shape(2048, 28, 16, 8, 6144, 1024, 24, 16, 4096))
+QWEN3_8B = ("qwen3_vl", Shape(4096, 36, 32, 8, 12288, 1152, 27, 16, 4304))
+"""Published shapes: Qwen/Qwen2.5-VL-7B-Instruct, Qwen/Qwen3-VL-2B-Instruct and -8B-Instruct, config.json."""
+
 
 @cache
 def vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
@@ -115,6 +120,21 @@ def random_model(model_type: str, shape: Shape, scale: float = 4.0) -> Any:
                 weight.add_(torch.randn_like(weight) * 0.1)
         model.model.language_model.norm.weight.mul_(SHARPNESS * TINY.hidden / shape.hidden)
     return model.eval()
+
+
+@cache
+def meta_model(published: tuple[str, Shape]) -> Any:
+    """A model in BF16 without numbers in it: shapes only."""
+    import torch
+    from transformers import Qwen2_5_VLForConditionalGeneration, Qwen3VLForConditionalGeneration
+
+    model_type, shape = published
+    with torch.device("meta"):
+        if model_type == "qwen2_5_vl":
+            model: Any = Qwen2_5_VLForConditionalGeneration(_qwen2_5_config(shape))
+        else:
+            model = Qwen3VLForConditionalGeneration(_qwen3_config(shape))
+    return model.to(torch.bfloat16).eval()
 
 
 def processor(model_type: str) -> Any:

@@ -43,7 +43,9 @@ def score(
     reranker: Annotated[RerankerName, typer.Option(help="Who scores.")] = RerankerName.QWEN_VL,
     dtype: Annotated[Dtype, typer.Option(help="Precision.")] = Dtype.BFLOAT16,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    token_budget: Annotated[int, typer.Option(min=128, help="Tokens of one forward.")] = 8192,
+    token_budget: Annotated[
+        int | None, typer.Option(min=128, help="Tokens of one forward; by the device's memory when not given.")
+    ] = None,
     instruction: Annotated[str | None, typer.Option(help="What to look for; the model card's when not given.")] = None,
     direction: Annotated[DirectionName, typer.Option(help="What is the query.")] = DirectionName.IMAGE_TO_TEXT,
     explain: Annotated[bool, typer.Option("--explain", help="Let the model write a reason for each pair.")] = False,

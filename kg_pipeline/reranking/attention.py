@@ -16,8 +16,9 @@ from kg_pipeline.reranking.packing import BLOCK, Layout, TreeSpan
 
 NAME = "kg_pipeline_packed"
 """Under this name transformers finds `packed_attention`."""
-BRANCH_TOKENS = 384
-"""Branches that go into one dense attention; their keys are the prefix (about 400 tokens) and themselves."""
+BRANCH_TOKENS = 192
+"""Branches that go into one dense attention; their keys are the prefix (about 400 tokens) and themselves, of which
+each sees its own: the more branches, the more is computed for nothing."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 import struct
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ class Checkpoint:
     """For people: the folder's name or the hub id."""
     revision: str
     """Changes when anything in the folder changes that changes a score."""
+    parameters: int
+    """Numbers in the weight files."""
 
 
 def open_checkpoint(name: str) -> Checkpoint:
@@ -45,6 +48,7 @@ def open_checkpoint(name: str) -> Checkpoint:
     config = _read_config(folder)
     family = _family(folder, config)
     weights = _weights(folder)
+    parameters = sum(map(_parameters, weights))
     described = sorted(path for pattern in DESCRIBED_BY for path in folder.glob(pattern))
     if not {"preprocessor_config.json", "processor_config.json"} & {path.name for path in described}:
         raise RerankerError(
@@ -55,17 +59,17 @@ def open_checkpoint(name: str) -> Checkpoint:
         digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
         _update(digest, path)
     shown = name if "@" in name and not Path(name).expanduser().is_dir() else folder.absolute().name
-    return Checkpoint(folder, family, config, shown, digest.hexdigest()[:16])
+    return Checkpoint(folder, family, config, shown, digest.hexdigest()[:16], parameters)
 
 
 def _download(repository: str, revision: str) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         patterns = ["*.safetensors", *DESCRIBED_BY, "vocab.json"]
         return Path(snapshot_download(repository, revision=revision, allow_patterns=patterns))
-    except (OSError, HfHubHTTPError, LocalEntryNotFoundError) as error:
+    except (OSError, HfHubHTTPError, LocalEntryNotFoundError, HFValidationError) as error:
         raise RerankerError(f"checkpoint {repository}@{revision}: cannot be downloaded: {error}") from error
 
 
@@ -112,23 +116,27 @@ def _weights(folder: Path) -> list[Path]:
             f"{folder}: {len(missing)} of {len(paths)} weight files missing: {', '.join(missing)}{hint}; "
             "download the checkpoint completely"
         )
-    for path in paths:
-        _check_length(path)
     return paths
 
 
-def _check_length(path: Path) -> None:
-    """Header of a safetensors file: 8 bytes length, JSON with the offsets of each tensor behind it."""
+def _parameters(path: Path) -> int:
+    """How many numbers a safetensors file holds. Raises RerankerError when it is not as long as its header says.
+
+    The header: 8 bytes length, then JSON with the shape and the offsets of each tensor.
+    """
     size = path.stat().st_size
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
             header = json.loads(file.read(length)) if length <= size else {}
-        expected = 8 + length + max(entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__")
+        tensors = [entry for key, entry in header.items() if key != "__metadata__"]
+        expected = 8 + length + max(tensor["data_offsets"][1] for tensor in tensors)
+        parameters: int = sum(math.prod(tensor["shape"]) for tensor in tensors)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
         raise RerankerError(f"{path}: not a safetensors file: {error}") from error
     if size != expected:
         raise RerankerError(f"{path}: {size} bytes, its header says {expected}: download it again")
+    return parameters
 
 
 def _update(digest: "hashlib._Hash", path: Path) -> None:

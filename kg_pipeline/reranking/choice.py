@@ -8,7 +8,7 @@ from kg_pipeline.config import Limits, Scoring
 from kg_pipeline.evidence import EVIDENCE_SCORER
 from kg_pipeline.reranking.protocol import Reranker, RerankerError
 
-LIBRARIES = ("torch", "torchvision", "transformers", "accelerate")
+LIBRARIES = ("torch", "torchvision", "transformers", "accelerate", "qwen_vl_utils")
 EXTRA = "uv sync --extra gpu"
 
 

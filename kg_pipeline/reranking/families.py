@@ -9,6 +9,8 @@ class Family:
     """One architecture and the limits that its model card sets."""
 
     architecture: str
+    token_side: int
+    """Pixels of the side of an image token."""
     min_pixels: int
     max_pixels: int
     max_length: int
@@ -27,6 +29,7 @@ FAMILIES = {
     # vec-ai/lychee-rerank-mm, README; EIT-NLP/MCMR eval/rerank/lychee_rerank_mm.py
     "qwen2_5_vl": Family(
         architecture="Qwen2_5_VLForConditionalGeneration",
+        token_side=28,
         min_pixels=4 * 28 * 28,
         max_pixels=1280 * 28 * 28,
         max_length=3200,
@@ -38,6 +41,7 @@ FAMILIES = {
     # QwenLM/Qwen3-VL-Embedding, src/models/qwen3_vl_reranker.py
     "qwen3_vl": Family(
         architecture="Qwen3VLForConditionalGeneration",
+        token_side=32,
         min_pixels=4 * 32 * 32,
         max_pixels=1800 * 32 * 32,
         max_length=10240,

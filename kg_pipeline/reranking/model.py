@@ -8,6 +8,7 @@ import numpy as np
 
 from kg_pipeline.reranking.attention import block_mask, dense_steps, speed_up_vision, use_packed_attention
 from kg_pipeline.reranking.checkpoint import Checkpoint
+from kg_pipeline.reranking.memory import slice_feed_forward
 from kg_pipeline.reranking.packing import Layout, Row, lay_out, padded_size
 from kg_pipeline.reranking.pixels import Pixels
 from kg_pipeline.reranking.protocol import RerankerError
@@ -31,12 +32,14 @@ class QwenVLModel:
         import torch
 
         self.device = torch.device(device)
+        self.uses_block_masks = self.device.type == "cuda"
         self.dtype = getattr(torch, dtype)
         self.family = checkpoint.family
         self.model = _load(checkpoint, self.dtype, self.device)
         self.visual, self.language = self.model.model.visual, self.model.model.language_model
         speed_up_vision(self.visual)
         use_packed_attention(self.language)
+        slice_feed_forward(self.language)
         yes, no = (self.model.lm_head.weight[answer].detach().float() for answer in answers)
         # Log-odds are the difference of two logits: subtracted first, nothing is lost to the rounding of each.
         self.answer = yes - no
@@ -63,7 +66,7 @@ class QwenVLModel:
         """Log-odds of the pairs of a row, in the order of its branches; may be NaN."""
         import torch
 
-        layout = lay_out(row, padded_size(len(row), budget) if self.device.type == "cuda" else None)
+        layout = lay_out(row, padded_size(len(row), budget) if self.uses_block_masks else None)
         with torch.inference_mode():
             hidden = self._hidden(layout, features, self._attention(layout))
             last = hidden[torch.from_numpy(layout.last).to(self.device)].float()
@@ -114,7 +117,7 @@ class QwenVLModel:
         ).last_hidden_state[0]
 
     def _attention(self, layout: Layout) -> Any:
-        if self.device.type == "cuda":
+        if self.uses_block_masks:
             return block_mask(layout, self.device)
         return dense_steps(layout, self.dtype, self.device)
 
@@ -159,7 +162,6 @@ def _load(checkpoint: Checkpoint, dtype: Any, device: Any) -> Any:
     import transformers
 
     architecture = getattr(transformers, checkpoint.family.architecture)
-    placed = {"device_map": {"": device}} if device.type == "cuda" else {}
     try:
         model, report = architecture.from_pretrained(
             checkpoint.folder,
@@ -168,7 +170,7 @@ def _load(checkpoint: Checkpoint, dtype: Any, device: Any) -> Any:
             local_files_only=True,
             attn_implementation="sdpa",
             output_loading_info=True,
-            **placed,
+            device_map={"": device},  # accelerate: from the file to the device, without a copy in memory
         )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise RerankerError(f"{checkpoint.folder}: the weights cannot be loaded: {error}") from error

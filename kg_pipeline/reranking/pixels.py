@@ -11,6 +11,7 @@ from kg_pipeline.config import Limits
 from kg_pipeline.images.decoding import DECODING_ERRORS, on_white, open_raster
 from kg_pipeline.images.errors import UnreadableError
 from kg_pipeline.reranking.families import Family
+from kg_pipeline.reranking.protocol import RerankerError
 
 PIXELS_VERSION = 1
 """Counts changes of decoding that change a score; part of the fingerprint."""
@@ -40,7 +41,10 @@ class PixelReader:
     limits: Limits
 
     def read(self, data: bytes) -> Pixels:
-        """Upright, on white, resized once within the pixel limits of the card. Raises ImageError, ValueError."""
+        """Upright, on white, resized once within the pixel limits of the card.
+
+        Raises ImageError, ValueError; RerankerError when the processor resizes otherwise than the card says.
+        """
         image = open_raster(data, self.limits)
         try:
             image.load()
@@ -48,11 +52,30 @@ class PixelReader:
             picture = on_white(ImageOps.exif_transpose(image))
         except DECODING_ERRORS as error:
             raise UnreadableError(f"broken {image.format}: {error}") from error
+        expected = self.grid(picture.width, picture.height)
         size = {"shortest_edge": self.family.min_pixels, "longest_edge": self.family.max_pixels}
         made = self.processor(images=[picture], size=size, return_tensors="pt")
         _, height, width = made["image_grid_thw"][0].tolist()
         merge = self.processor.merge_size
-        return Pixels(made["pixel_values"], (height // merge, width // merge))
+        grid = (height // merge, width // merge)
+        # The two disagree on what is thinner than half a token, where the processor's word counts.
+        if grid != expected and 2 * min(picture.size) > self.family.token_side:
+            raise RerankerError(
+                f"the checkpoint's image processor makes {grid} tokens of {picture.height} x {picture.width} pixels, "
+                f"the model card {expected}: its preprocessor_config.json is of another model"
+            )
+        return Pixels(made["pixel_values"], grid)
+
+    def grid(self, width: int, height: int) -> tuple[int, int]:
+        """Height and width in tokens that the card gives an image of so many pixels, known without decoding it.
+
+        Raises ValueError for an image longer than 200 times its width.
+        """
+        from qwen_vl_utils import smart_resize
+
+        side = self.family.token_side
+        rows, columns = smart_resize(height, width, side, self.family.min_pixels, self.family.max_pixels)
+        return rows // side, columns // side
 
     @property
     def back_end(self) -> str:

@@ -18,6 +18,7 @@ from kg_pipeline.images.errors import ImageError
 from kg_pipeline.reranking import reasons
 from kg_pipeline.reranking.checkpoint import Checkpoint
 from kg_pipeline.reranking.flops import expected_pairs_per_second
+from kg_pipeline.reranking.memory import CPU_TOKENS, token_budget
 from kg_pipeline.reranking.model import ImageFeatures, QwenVLModel
 from kg_pipeline.reranking.packing import Branch, Row, Segment, Tree, pack
 from kg_pipeline.reranking.pixels import PIXELS_VERSION, PixelReader, Pixels, load_pixel_reader
@@ -27,7 +28,10 @@ from kg_pipeline.reranking.protocol import Direction, ImageScores, ImageTexts, R
 IMAGES_AHEAD = 8
 """Images that are decoded while the device works; an image of the largest size takes 24 MB."""
 IMAGE_TOKENS_AT_ONCE = 4096
-"""Image tokens of one pass through the vision tower."""
+"""Image tokens of one pass through the vision tower; halved when memory runs out."""
+TEXT_QUERY_IMAGE_TOKENS = 4 * IMAGE_TOKENS_AT_ONCE
+IMAGES_AT_ONCE = 64
+"""Images of one pass, so that a thousand icons are not all decoded before the first is scored."""
 TEXT_QUERY_IMAGES = 32
 """Images that are held at once when texts are the queries, so that those of one text share it."""
 REASON_TOKENS = 64
@@ -44,8 +48,8 @@ class Precision:
 
     dtype: str = "bfloat16"
     device: str = "cpu"
-    token_budget: int = 8192
-    """Tokens of one row. 8192 of the 7B take about 1 GB of activations beside 15.5 GB of weights."""
+    token_budget: int | None = None
+    """Tokens of one row; what the device's memory allows when None."""
 
 
 @dataclass
@@ -85,13 +89,29 @@ class QwenVLReranker:
         self.direction = direction
         self.precision = precision or Precision()
         self.limits = limits or Limits()
-        self.token_budget = self.precision.token_budget
+        self.image_tokens_at_once = IMAGE_TOKENS_AT_ONCE
+        self.out_of_memory = 0
+        """How often memory ran out, each time halving a budget."""
+        self.expected_memory: int | None = None
+        """Bytes that the device is expected to hold at most."""
+        self._token_budget = self.precision.token_budget
         self.fingerprint = self._fingerprint()
 
     @cached_property
     def pairs_per_second(self) -> float:
         """Expected from FLOPs and the device's measured rate of matrix products."""
         return expected_pairs_per_second(self.checkpoint.config, self.precision.dtype, self.precision.device)
+
+    @property
+    def token_budget(self) -> int:
+        """Tokens of one row: as given, or by the memory that is free at first use. Raises RerankerError."""
+        if self._token_budget is None:
+            self._token_budget = self._fitting_budget()
+        return self._token_budget
+
+    @token_budget.setter
+    def token_budget(self, tokens: int) -> None:
+        self._token_budget = tokens
 
     @cached_property
     def prompts(self) -> Prompts:
@@ -115,7 +135,14 @@ class QwenVLReranker:
     def model(self) -> QwenVLModel:
         """The weights, loaded at first use."""
         answers = self.prompts.answer_ids()
-        logger.info("loading %s on %s as %s", self.checkpoint.name, self.precision.device, self.precision.dtype)
+        budget = self.token_budget  # from the memory that is free before the weights are there
+        logger.info(
+            "loading %s on %s as %s, %d tokens at once",
+            self.checkpoint.name,
+            self.precision.device,
+            self.precision.dtype,
+            budget,
+        )
         return QwenVLModel(self.checkpoint, answers, self.precision.dtype, self.precision.device)
 
     def explain(self, image: bytes, text: str) -> Reason:
@@ -132,8 +159,12 @@ class QwenVLReranker:
         return reasons.parse(self.prompts.tokenizer.decode(written, skip_special_tokens=True).strip())
 
     def facts(self) -> dict[str, str | int | float]:
-        """Device, budget as it ended up, and the most memory the device held."""
-        found: dict[str, str | int | float] = {"device": self.precision.device, "token_budget": self.token_budget}
+        """Device, budget as it ended up, how often memory ran out, the memory that was expected and that was taken."""
+        found: dict[str, str | int | float] = {"device": self.precision.device, "out_of_memory": self.out_of_memory}
+        if self._token_budget is not None:
+            found["token_budget"] = self._token_budget
+        if self.expected_memory is not None:
+            found["expected_memory_gb"] = round(self.expected_memory / 1e9, 2)
         if "model" in self.__dict__ and self.precision.device.startswith("cuda"):
             import torch
 
@@ -188,8 +219,8 @@ class QwenVLReranker:
 
     def _batches(self, prepared: Iterable[_Group]) -> Iterator[list[_Group]]:
         """Groups whose images are encoded together, and in the other direction share their texts."""
-        most = 1 << 62 if self.direction == "image-to-text" else TEXT_QUERY_IMAGES
-        tokens_at_once = IMAGE_TOKENS_AT_ONCE * (1 if self.direction == "image-to-text" else 4)
+        most = IMAGES_AT_ONCE if self.direction == "image-to-text" else TEXT_QUERY_IMAGES
+        tokens_at_once = IMAGE_TOKENS_AT_ONCE if self.direction == "image-to-text" else TEXT_QUERY_IMAGE_TOKENS
         batch: list[_Group] = []
         tokens = 0
         for group in prepared:
@@ -234,20 +265,22 @@ class QwenVLReranker:
 
     def _encoded(self, groups: list[_Group]) -> Iterator[ImageFeatures]:
         """Features of the groups' images; fewer at once when memory runs out."""
-        images = [group.pixels for group in groups if group.pixels]
-        at_once = max(1, len(images))
-        done = 0
-        while done < len(images):
-            batch = images[done : done + at_once]
+        images = deque(group.pixels for group in groups if group.pixels)
+        while images:
+            batch = [images.popleft()]
+            tokens = batch[0].tokens
+            while images and tokens + images[0].tokens <= self.image_tokens_at_once:
+                batch.append(images.popleft())
+                tokens += batch[-1].tokens
             made = self._on_device(self.model.encode, batch)
             if made is not None:
                 yield from made
-                done += len(batch)
-            elif at_once == 1:
-                raise RerankerError(f"one image of {batch[0].tokens} tokens does not fit into the device's memory")
+            elif len(batch) == 1:
+                raise RerankerError(f"one image of {tokens} tokens does not fit into the device's memory")
             else:
-                at_once = max(1, at_once // 2)
-                logger.warning("out of memory in the vision tower: going on with %d images at once", at_once)
+                images.extendleft(reversed(batch))
+                self.image_tokens_at_once = tokens // 2
+                logger.warning("out of memory in the vision tower: going on with %d tokens at once", tokens // 2)
 
     def _scored(self, row: Row, features: dict[int, ImageFeatures]) -> Iterator[tuple[tuple[int, int], float]]:
         """Pairs and log-odds of a row; split smaller when memory runs out."""
@@ -280,9 +313,25 @@ class QwenVLReranker:
         except RuntimeError as error:
             if "can't allocate memory" not in str(error):
                 raise RerankerError(f"the device failed: {error}. Scores made so far are kept; run again") from error
+        self.out_of_memory += 1
         if self.precision.device.startswith("cuda"):
             torch.cuda.empty_cache()
         return None
+
+    def _fitting_budget(self) -> int:
+        if not self.precision.device.startswith("cuda"):
+            return CPU_TOKENS
+        import torch
+
+        free, _ = torch.cuda.mem_get_info(self.precision.device)
+        tokens, self.expected_memory = token_budget(
+            self.checkpoint.config,
+            self.checkpoint.parameters,
+            getattr(torch, self.precision.dtype).itemsize,
+            free,
+            IMAGE_TOKENS_AT_ONCE,
+        )
+        return tokens
 
     def _fingerprint(self) -> str:
         family = self.checkpoint.family

@@ -72,6 +72,27 @@ def test_a_name_that_is_neither_folder_nor_pinned_hub_id():
         open_checkpoint("vec-ai/lychee-rerank-mm")
 
 
+def test_a_hub_id_that_cannot_be_downloaded_says_so(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    commit = "0123456789" * 4
+    with pytest.raises(RerankerError, match=rf"checkpoint nobody/reranker@{commit}: cannot be downloaded: .*offline"):
+        open_checkpoint(f"nobody/reranker@{commit}")
+    with pytest.raises(RerankerError, match=r"cannot be downloaded: Repo id must"):
+        open_checkpoint(f"no--body/..x@{commit}")
+
+
+def test_the_weights_are_counted_without_loading_them(checkpoint):
+    opened = open_checkpoint(str(checkpoint("qwen2_5_vl")))
+    reranker = QwenVLReranker(opened, precision=Precision("float32"))
+    assert opened.parameters == sum(weight.numel() for weight in reranker.model.model.parameters())
+
+
+def test_placing_the_weights_leaves_no_hooks(engine):
+    model = engine().model.model
+    assert {weight.device.type for weight in model.parameters()} == {"cpu"}
+    assert not any(hasattr(module, "_hf_hook") for module in model.modules())
+
+
 def test_no_yes_and_no_in_the_vocabulary(copy):
     path = copy / "tokenizer.json"
     tokenizer = json.loads(path.read_text(encoding="utf-8"))

@@ -45,10 +45,14 @@ def test_out_of_memory_halves_the_budget_and_goes_on(reranker, groups, monkeypat
         assert found[image].log_odds == pytest.approx(scores.log_odds, abs=1e-4)
     assert reranker.token_budget <= in_memory
     assert "budget is halved" in caplog.text
+    facts = reranker.facts()
+    assert facts["token_budget"] == reranker.token_budget
+    assert facts["out_of_memory"] > 0
 
 
 def test_out_of_memory_in_the_vision_tower_encodes_fewer_images(reranker, groups, monkeypatch):
     expected, encode = scored(reranker, groups), reranker.model.encode
+    monkeypatch.setattr(reranker, "image_tokens_at_once", reranker.image_tokens_at_once)
 
     def small_card(images):
         if len(images) > 1:
@@ -69,7 +73,15 @@ def test_one_prompt_that_does_not_fit_is_an_error_that_says_so(reranker, groups,
         scored(reranker, groups)
 
 
-def test_a_lost_device_ends_the_run_and_keeps_what_was_scored(reranker, groups, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    "lost_as",
+    [
+        RuntimeError("CUDA error: an illegal memory access was encountered"),
+        torch.AcceleratorError("CUDA error: device-side assert triggered"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_lost_device_ends_the_run_and_keeps_what_was_scored(reranker, groups, monkeypatch, tmp_path, lost_as):
     import polars as pl
 
     from kg_pipeline.ids import sha256_text
@@ -87,7 +99,7 @@ def test_a_lost_device_ends_the_run_and_keeps_what_was_scored(reranker, groups, 
 
     def lost(row, *rest):
         if calls:
-            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+            raise lost_as
         calls.append(row)
         return score(row, *rest)
 
