@@ -1,5 +1,6 @@
 """Scores of the candidate pairs, and what they say about which picture shows what."""
 
+from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
@@ -11,7 +12,8 @@ from kg_pipeline.evidence import score_pairs as score_with_evidence_model
 from kg_pipeline.orchestration.partitions import by_collection
 from kg_pipeline.orchestration.progress import logged_progress
 from kg_pipeline.orchestration.table_assets import table_asset
-from kg_pipeline.reranking import check_scorer_change, score_corpus_pairs
+from kg_pipeline.reranking import Choice, check_scorer_change, explain_corpus_edges, score_corpus_pairs
+from kg_pipeline.tables import TABLES
 from kg_pipeline.verdicts import JUDGED_TABLES, count_verdicts
 from resources.collections import Collections
 from resources.reranker import RerankerResource
@@ -82,6 +84,34 @@ def visual_evidence(
     counts = count_verdicts(verdicts, {table: getattr(corpus, table) for table in JUDGED_TABLES})
     context.add_output_metadata({f"verdicts/{said}": count for said, count in counts.items()})
     return evidence
+
+
+@dg.asset(**table_asset("edge_reasons"), **placed, pool="gpu", deps=CORPUS_TABLES)
+def edge_reasons(
+    context: dg.AssetExecutionContext,
+    collections: Collections,
+    tables: Tables,
+    reranker: RerankerResource,
+    visual_evidence: pl.LazyFrame,
+) -> pl.DataFrame:
+    """Let the reranker write a sentence about the least certain edges, where that is asked for."""
+    collection = collections.get(context.partition_key)
+    most = collection.scoring.explain_edges
+    choice = reranker.get(collection) if most else Choice(None, "not asked for: scoring.explain_edges is 0")
+    if choice.reranker is None:
+        context.add_output_metadata({"reranker": choice.reason, "model_calls": 0})
+        return TABLES["edge_reasons"].empty()
+    with logged_progress(context):
+        reasons, report = explain_corpus_edges(
+            choice.reranker,
+            load_corpus(tables, collection.name),
+            visual_evidence.collect(),
+            collection.limits,
+            most,
+            tables.reasons_cache(),
+        )
+    context.add_output_metadata({"reranker": choice.reason, **asdict(report)})
+    return reasons
 
 
 def _scorer(scores: pl.DataFrame) -> str:

@@ -247,6 +247,9 @@ class Scoring(_Section):
     candidates: int = Field(50, ge=1, le=1_000, description="texts per image that the evidence model keeps")
     images_per_text: int = Field(50, ge=1, le=1_000, description="images per text that always keep their pair")
     max_new_pairs: int | None = Field(None, ge=0, description="stop before scoring more new pairs than this")
+    explain_edges: int = Field(
+        0, ge=0, description="edges whose reason the reranker writes in a sentence, the least certain first"
+    )
 
 
 class KeptRule(_Section):

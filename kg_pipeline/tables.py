@@ -335,6 +335,19 @@ TABLES: Mapping[str, Table] = {
             ),
         ),
         Table(
+            "edge_reasons",
+            "What the reranker wrote about kept rows of visual_evidence, where scoring.explain_edges asks for it.",
+            ("image_id", "text_kind", "text_id"),
+            _columns(
+                image_id=(TEXT, "the image"),
+                text_kind=(TEXT, "chunk, document (that of its best passage), concept"),
+                text_id=(TEXT, "chunk_id, document_id or concept_id"),
+                scorer=(TEXT, "fingerprint of the reranker that wrote it"),
+                reason=(TEXT, "the sentence; null when what was written has no such form"),
+                written=(TEXT, "all that was written; a number in it is nobody's score"),
+            ),
+        ),
+        Table(
             "orphan_images",
             "Image files that no document of the collection references.",
             ("path",),

@@ -36,6 +36,10 @@ class Tables(dg.ConfigurableResource):
         """The vectors of texts, by content."""
         return EmbeddingCache(self.root / "cache" / "embeddings")
 
+    def reasons_cache(self) -> Path:
+        """Folder of the reasons that a reranker wrote, by scorer and pair."""
+        return self.root / "cache" / "reasons"
+
     def gallery(self, collection: str) -> Path:
         """File of a collection's gallery."""
         return self.root / "reports" / collection / "gallery.html"

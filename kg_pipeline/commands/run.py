@@ -65,6 +65,9 @@ def run(
     dtype: Annotated[Dtype | None, typer.Option(help="Precision of the reranker; bfloat16 by default.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N, for the reranker.")] = None,
     token_budget: Annotated[int | None, typer.Option(min=128, help="Tokens of one forward of the reranker.")] = None,
+    explain_edges: Annotated[
+        int | None, typer.Option(min=0, help="Edges whose reason the reranker writes, the least certain first.")
+    ] = None,
     allow_scorer_change: Annotated[
         bool, typer.Option("--allow-scorer-change", help="Let `auto` score anew with another scorer than last time.")
     ] = False,
@@ -88,6 +91,7 @@ def run(
         "dtype": dtype and dtype.value,
         "device": device,
         "token_budget": token_budget,
+        "explain_edges": explain_edges,
         "ocr": False if no_ocr else None,
     }
     this_run = ThisRun(

@@ -10,6 +10,7 @@ from kg_pipeline.graph.errors import GraphError
 from kg_pipeline.graph.frames import Graph
 from kg_pipeline.graph.model import EVIDENCE, FOREIGN_PLACES, NODES, RELATIONSHIPS, checked_name, is_foreign
 from kg_pipeline.ids import stable_id
+from kg_pipeline.reranking import with_model_reasons
 from kg_pipeline.tables import TABLES
 from kg_pipeline.verdicts import ACCEPTED, REJECTED, VERDICT_KEY, count_verdicts, current_verdicts
 
@@ -24,6 +25,7 @@ WANTED_TABLES = (
     "concept_mentions",
     "references",
     "visual_evidence",
+    "edge_reasons",
     "verdicts",
     "orphan_images",
 )
@@ -56,7 +58,8 @@ def wanted_graph(collection: str, tables: Mapping[str, pl.DataFrame]) -> Graph:
     nodes["Chunk"] = nodes["Chunk"].join(chunks, left_on="id", right_on="chunk_id", how="semi")
     said = current_verdicts(tables["verdicts"], tables)
     accepted, rejected = said.filter(verdict=ACCEPTED), said.filter(verdict=REJECTED)
-    evidence = _without_rejected(tables["visual_evidence"].filter(pl.col("kept")), rejected)
+    kept = with_model_reasons(tables["visual_evidence"].filter(pl.col("kept")), tables["edge_reasons"])
+    evidence = _without_rejected(kept, rejected)
     raw = {
         "FROM_DOCUMENT": _ends(chunks, ("Chunk", "chunk_id"), ("Document", "document_id")),
         "NEXT_CHUNK": _ends(_next(chunks), ("Chunk", "chunk_id"), ("Chunk", "next_id")),

@@ -12,6 +12,8 @@ ASKED = {
     ),
     "zh": "这张图片在多大程度上展示了文字所说的内容(0 到 10 分)?请按此格式回答:Score: X.X — 一句简短的理由。",
 }
+REASONS_VERSION = 1
+"""Counts changes of question or writing; reasons written before are written anew."""
 FORM = re.compile(
     r"\s*Score\s*[::]\s*(?P<score>10(?:\.0+)?|\d(?:\.\d+)?)\s*(?:/\s*10)?\s*[—–:,-]+\s*(?P<why>\S.*)", re.S
 )

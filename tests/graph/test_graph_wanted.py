@@ -126,3 +126,12 @@ def test_what_could_not_be_listed_blocks_deletes():
     files = TABLES["image_files"].rows([{"path": "scans.zip", "status": "unlistable", "error": "not a zip"}])
     reason = blocked_deletes(documents, files)
     assert reason == "could not be listed: more and 1 more (permission denied)"
+
+
+def test_a_reason_that_the_model_wrote_stands_on_its_edge():
+    tables = tables_of()
+    key = {"image_id": image_id("pump"), "text_kind": "chunk", "text_id": passage_id("test", "a.md", 0)}
+    tables["edge_reasons"] = TABLES["edge_reasons"].rows([{**key, "scorer": "model/1", "reason": "A pump is shown."}])
+    edges = wanted_graph("test", tables).edges["HAS_VISUAL_EVIDENCE"]
+    [reason] = edges.filter(start_label="Chunk", end=image_id("pump"))["reason"]
+    assert reason == "Score: 9.0 — A pump is shown. (the model's words)"

@@ -42,7 +42,8 @@ def test_the_data_goes_one_way():
     assert "candidate_pairs" in assets["pair_scores"]
     assert {"pair_scores", "verdicts"} <= assets["visual_evidence"]
     assert "visual_evidence" in assets["orphan_images"]
-    assert {"visual_evidence", "orphan_images"} <= assets["knowledge_graph"]
+    assert "visual_evidence" in assets["edge_reasons"]
+    assert {"visual_evidence", "edge_reasons", "orphan_images"} <= assets["knowledge_graph"]
 
 
 def test_every_asset_is_partitioned_by_collection_and_says_what_it_is():
@@ -56,4 +57,9 @@ def test_every_asset_is_partitioned_by_collection_and_says_what_it_is():
 def test_scoring_takes_the_gpu_and_writing_the_graph_has_one_writer():
     graph = build_defs().resolve_asset_graph()
     pools = {node.key.to_user_string(): node.pools for node in graph.asset_nodes if node.pools}
-    assert pools == {"pair_scores": {"gpu"}, "evaluation": {"gpu"}, "knowledge_graph": {"neo4j_write"}}
+    assert pools == {
+        "pair_scores": {"gpu"},
+        "edge_reasons": {"gpu"},
+        "evaluation": {"gpu"},
+        "knowledge_graph": {"neo4j_write"},
+    }

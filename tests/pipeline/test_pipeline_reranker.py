@@ -1,8 +1,9 @@
 """Whole runs with a model that looks at the pictures, on the CPU, with random weights."""
 
+import polars as pl
 import pytest
 
-from kg_pipeline.reranking import scoring
+from kg_pipeline.reranking import qwen_vl, scoring
 from kg_pipeline.reranking.model import QwenVLModel
 
 
@@ -69,3 +70,21 @@ def test_auto_does_not_go_back_to_the_evidence_model_unasked(run, knowledge_base
     assert "--allow-scorer-change" in result.output
     assert knowledge_base.run("--no-graph", "--allow-scorer-change").exit_code == 0
     assert knowledge_base.last_run()["scoring"]["scorer"] == "evidence-model/1"
+
+
+def test_reasons_for_edges_are_written_once_and_change_no_score(run, knowledge_base, monkeypatch):
+    monkeypatch.setattr(qwen_vl, "REASON_TOKENS", 3)
+    asked, write = [], QwenVLModel.write
+    monkeypatch.setattr(QwenVLModel, "write", lambda *arguments: asked.append(1) or write(*arguments))
+    assert run().exit_code == 0
+    scores, kept = knowledge_base.table("pair_scores"), knowledge_base.table("visual_evidence")
+    assert knowledge_base.table("edge_reasons").is_empty()
+    result = run("--explain-edges", "2")
+    assert result.exit_code == 0, result.output
+    reasons = knowledge_base.table("edge_reasons").filter(pl.col("text_kind") != "document")
+    assert len(asked) == len(reasons) == 2
+    assert reasons["scorer"].unique().to_list() == scores["scorer"].unique().to_list()
+    assert knowledge_base.table("pair_scores").equals(scores)
+    assert knowledge_base.table("visual_evidence").equals(kept)
+    assert run("--explain-edges", "2").exit_code == 0
+    assert len(asked) == 2

@@ -75,7 +75,9 @@ def test_a_name_that_is_neither_folder_nor_pinned_hub_id():
 def test_a_hub_id_that_cannot_be_downloaded_says_so(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     commit = "0123456789" * 4
-    with pytest.raises(RerankerError, match=rf"checkpoint nobody/reranker@{commit}: cannot be downloaded: .*offline"):
+    with pytest.raises(
+        RerankerError, match=rf"checkpoint nobody/reranker@{commit}: cannot be downloaded: .*traffic has been disabled"
+    ):
         open_checkpoint(f"nobody/reranker@{commit}")
     with pytest.raises(RerankerError, match=r"cannot be downloaded: Repo id must"):
         open_checkpoint(f"no--body/..x@{commit}")

@@ -48,5 +48,5 @@ def test_a_picture_has_the_tokens_of_its_grid(readers, picture, png, name, size)
 
 def test_a_processor_of_another_model_is_refused(readers, picture, png):
     swapped = PixelReader(readers["qwen2_5_vl"].processor, FAMILIES["qwen3_vl"], Limits())
-    with pytest.raises(RerankerError, match="preprocessor_config.json is of another model"):
+    with pytest.raises(RerankerError, match=r"preprocessor_config\.json is of another model"):
         swapped.read(png(picture(250, 120)))
