@@ -27,6 +27,7 @@ CONTRACT = {
         "calibrator rank margin margin_points image_rank image_margin image_margin_points strategies contributions "
         "scorer kept reason"
     ),
+    "edge_reasons": "image_id text_kind text_id scorer reason written",
     "orphan_images": (
         "path image_id reason duplicate_of best_document_path best_chunk_id score confidence suggestion_rank"
     ),
