@@ -22,8 +22,6 @@ VERSIONS = 4
 TEXTS = (None, "", "plain", 'it\'s "quoted" `ticked` \\ {braces} $dollar\nnew line 图像 😀')
 LISTS = ([], ["one"], ["two", "one"], ["", "ü"])
 PASSING = {"generation", "first_seen", "generated_at"}
-# Of a Collection node of ours; the fence writes `collection` to lock the node.
-LEDGER = {"claimed", "claimed_by", "completed_at", "input_hash", "foreign_ends", "collection"}
 SHARED = ("Image", "Concept")
 
 
@@ -206,8 +204,9 @@ def _but(found: Found, in_doubt: set[str]) -> Found:
             continue
         if key[0] in SHARED and ours and found.holders(key) <= in_doubt:
             continue
-        left_out = LEDGER if key[0] == "Collection" and ours else ()
-        nodes[key] = (labels, {name: value for name, value in properties.items() if name not in left_out})
+        # The rest of a Collection node is the ledger of the sync.
+        of_ledger = key[0] == "Collection" and ours
+        nodes[key] = (labels, {"id": key[1], "managed_by": MARKER} if of_ledger else properties)
     edges = {
         edge: count for edge, count in found.edges.items() if json.loads(edge[3]).get("collection") not in in_doubt
     }

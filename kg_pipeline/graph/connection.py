@@ -210,14 +210,14 @@ def explained(address: str, names: Names) -> Iterator[None]:
     except bolt.Forbidden as error:
         raise _too_few_rights(address, error) from error
     except bolt.ConstraintError as error:
-        # The server's message quotes the offending value.
+        # The server's message quotes the offending value, so neither it nor the chain may show it.
         raise GraphError(
             f"the graph at {address} refuses a row: a uniqueness constraint is violated ({error.code}). A node of your "
             "own uses an `id` of ours with other labels, or concept nodes lack the label __Entity__; "
             "`kg-pipeline doctor` shows the constraints"
-        ) from error
+        ) from None
     except bolt.Neo4jError as error:
-        raise GraphError(_explain_server_error(address, error, names)) from error
+        raise GraphError(_explain_server_error(address, error, names)) from None
     except bolt.DriverError as error:
         raise GraphError(f"the connection to {address} failed: {_first_line(error)}") from error
 
@@ -254,7 +254,10 @@ def _explain_server_error(address: str, error: bolt.Neo4jError, names: Names) ->
             f"the graph at {address} has several nodes of one of our labels ({labels}) with the same `id`: "
             "rename that label of your nodes, or use a database of its own (NEO4J_DATABASE)"
         )
-    return f"the graph at {address} refused a statement: {code}: {_first_line(error.message or '')}"
+    # A type or argument error quotes the value, which is text of a document.
+    says_values = code.startswith("Neo.ClientError.Statement") and "Syntax" not in code
+    detail = "the log of the server says more" if says_values else _first_line(error.message or "")
+    return f"the graph at {address} refused a statement: {code}: {detail}"
 
 
 def _first_line(error: object) -> str:

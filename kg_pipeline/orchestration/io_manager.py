@@ -12,6 +12,12 @@ from resources.tables import Tables
 SAMPLE_ROWS = 5
 SAMPLE_WIDTH = 80
 
+CONTENT = frozenset(
+    {"title", "heading_path", "text", "alt", "caption", "name", "aliases", "alias", "description", "key_value"}
+    | {"reason", "embedding"}
+)
+"""Columns with what documents and pictures say: metadata outlives them in the event log and is read by more people."""
+
 
 class TableIOManager(dg.ConfigurableIOManager):
     """Writes a frame as `HOME/tables/<asset>/<partition>.parquet`; inputs are LazyFrames of it.
@@ -34,12 +40,23 @@ class TableIOManager(dg.ConfigurableIOManager):
 
 
 def table_metadata(path: Path, rows: pl.DataFrame) -> dict[str, Any]:
-    """What Dagster shows of a table that was written: number of rows, file, the first rows."""
+    """What Dagster shows of a table that was written: number of rows, file, the first rows without content."""
     return {
         "dagster/partition_row_count": len(rows),
         "path": dg.MetadataValue.path(str(path)),
-        "sample": dg.MetadataValue.md(markdown_table(rows.head(SAMPLE_ROWS))),
+        "sample": dg.MetadataValue.md(markdown_table(without_content(rows.head(SAMPLE_ROWS)))),
     }
+
+
+def without_content(rows: pl.DataFrame) -> pl.DataFrame:
+    """The same rows with the length of each value in place of the value, where a column holds content."""
+    return rows.with_columns(
+        pl.format("*{} characters*", pl.col(name).str.len_chars()).alias(name)
+        if dtype == pl.String
+        else pl.format("*{} entries*", pl.col(name).list.len()).alias(name)
+        for name, dtype in rows.schema.items()
+        if name in CONTENT and (dtype == pl.String or isinstance(dtype, pl.List))
+    )
 
 
 def column_schema(table: str) -> dg.TableSchema:
