@@ -10,7 +10,7 @@ from kg_pipeline.commands.console import print_plan
 from kg_pipeline.commands.options import Format, Home, home_folder, print_as
 from kg_pipeline.commands.parameters import parse_parameters
 from kg_pipeline.config import Settings
-from kg_pipeline.graph import WANTED_TABLES, connect, difference, wanted_graph
+from kg_pipeline.graph import WANTED_TABLES, connect, difference, schema_text, wanted_graph
 from kg_pipeline.storage import TableStore
 
 app = typer.Typer(no_args_is_help=True, help="The graph server: NEO4J_URI, else the embedded one of HOME.")
@@ -31,6 +31,12 @@ def query(
     with connect(Settings(), home_folder(home)) as connection:
         records = connection.ask(cypher, **parameters)
     print_as(pl.DataFrame([_plain(record) for record in records], infer_schema_length=None), format)
+
+
+@app.command("schema")
+def schema() -> None:
+    """Print the graph model in words, for tools that let a language model write Cypher."""
+    typer.echo(schema_text())
 
 
 @app.command("diff")

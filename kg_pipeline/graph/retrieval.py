@@ -1,7 +1,7 @@
 """Cypher for retrievers: what follows a search for passages, so that its answer brings their pictures."""
 
 PICTURES_OF_PASSAGES = """
-OPTIONAL MATCH (node)-[:FROM_DOCUMENT]->(document:Document)
+OPTIONAL MATCH (node)-[:FROM_DOCUMENT]->(document)
 OPTIONAL MATCH (node)-[link:HAS_VISUAL_EVIDENCE|REFERENCES]->(image:Image)
 WITH node, score, document, image, max(link.confidence) AS confidence, max(link.score) AS points,
      'REFERENCES' IN collect(type(link)) AS referenced, head(collect(link.reason)) AS reason

@@ -2,7 +2,9 @@ import re
 
 import pytest
 from neo4j_graphrag.schema import format_schema
+from typer.testing import CliRunner
 
+from kg_pipeline.cli import app
 from kg_pipeline.graph import GraphError, constraints, schema_text, statements
 from kg_pipeline.graph.model import NODES, RELATIONSHIPS, SYNCED_NODES, checked_name
 from kg_pipeline.graph.readback import allowed_ends
@@ -81,3 +83,7 @@ def test_the_schema_text_reads_like_that_of_neo4j_graphrag():
     assert ("Chunk", "HAS_VISUAL_EVIDENCE", "Image") in patterns
     assert {"property": "confidence", "type": "FLOAT"} in relationships["HAS_VISUAL_EVIDENCE"]
     assert all(f"{name}: " in notes for name in (*NODES, *RELATIONSHIPS))
+
+
+def test_the_schema_text_can_be_printed():
+    assert CliRunner().invoke(app, ["graph", "schema"]).stdout == schema_text() + "\n"
