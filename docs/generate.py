@@ -43,8 +43,9 @@ def configuration_page() -> Iterator[str]:
     yield "\n## Environment\n"
     yield "| variable | meaning | default |\n|---|---|---|"
     for field in Settings.model_fields.values():
-        default = "" if isinstance(field.default, SecretStr) else field.default
-        yield f"| `{field.validation_alias}` | {_cell(field.description or '')} | {_default(default)} |"
+        default = field.get_default(call_default_factory=True)
+        shown = "" if isinstance(default, SecretStr) else _default(default)
+        yield f"| `{field.validation_alias}` | {_cell(field.description or '')} | {shown} |"
 
 
 def graph_model_page() -> Iterator[str]:

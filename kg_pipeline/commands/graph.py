@@ -10,7 +10,7 @@ from kg_pipeline.commands.console import print_plan
 from kg_pipeline.commands.options import Format, Home, home_folder, print_as
 from kg_pipeline.commands.parameters import parse_parameters
 from kg_pipeline.config import Settings
-from kg_pipeline.graph import WANTED_TABLES, connect, difference, schema_text, wanted_graph
+from kg_pipeline.graph import WANTED_TABLES, Names, connect, difference, schema_text, wanted_graph
 from kg_pipeline.storage import TableStore
 
 app = typer.Typer(no_args_is_help=True, help="The graph server: NEO4J_URI, else the embedded one of HOME.")
@@ -36,7 +36,7 @@ def query(
 @app.command("schema")
 def schema() -> None:
     """Print the graph model in words, for tools that let a language model write Cypher."""
-    typer.echo(schema_text())
+    typer.echo(schema_text(Names.of(Settings().graph_names)))
 
 
 @app.command("diff")

@@ -1,3 +1,4 @@
+import json
 import re
 
 import pytest
@@ -5,7 +6,7 @@ from neo4j_graphrag.schema import format_schema
 from typer.testing import CliRunner
 
 from kg_pipeline.cli import app
-from kg_pipeline.graph import GraphError, constraints, schema_text, statements
+from kg_pipeline.graph import PICTURES_OF_PASSAGES, GraphError, Names, constraints, schema_text, statements
 from kg_pipeline.graph.model import NODES, RELATIONSHIPS, SYNCED_NODES, checked_name
 from kg_pipeline.graph.readback import allowed_ends
 from kg_pipeline.graph_nodes import PLAIN_NAME
@@ -87,3 +88,16 @@ def test_the_schema_text_reads_like_that_of_neo4j_graphrag():
 
 def test_the_schema_text_can_be_printed():
     assert CliRunner().invoke(app, ["graph", "schema"]).stdout == schema_text() + "\n"
+
+
+def test_the_retrieval_query_and_the_schema_follow_renamed_labels(monkeypatch):
+    renamed = {"Chunk": "Passage", "Image": "Picture", "REFERENCES": "SHOWS", "HAS_VISUAL_EVIDENCE": "SHOWN_BY"}
+    names = Names.of(renamed)
+    query = names.cypher(PICTURES_OF_PASSAGES)
+    assert "-[link:SHOWN_BY|SHOWS]->(image:Picture)" in query
+    assert "'SHOWS' IN collect(type(link))" in query
+    monkeypatch.setenv("KG_PIPELINE_GRAPH_NAMES", json.dumps(renamed))
+    text = CliRunner().invoke(app, ["graph", "schema"]).stdout
+    assert text == schema_text(names) + "\n"
+    assert "(:Passage)-[:SHOWN_BY]->(:Picture)" in text
+    assert not [name for name in renamed if re.search(rf"\b{name}\b", query + text)]
