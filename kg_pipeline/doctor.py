@@ -1,16 +1,18 @@
-"""What a run needs and whether it is there: Python, libraries, GPU, checkpoint, graph server, disk; with remedies."""
+"""What a run needs, whether it is there, and what reading pictures will cost; with remedies."""
 
 import importlib.util
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from kg_pipeline.config import Settings
+from kg_pipeline.config import Collection, Settings
 from kg_pipeline.graph import check_server
+from kg_pipeline.images import ocr_cost
+from kg_pipeline.storage import TableStore
 
 LIBRARIES = ("dagster", "polars", "deltalake", "neo4j", "arcadedb-embedded", "rapidocr", "onnxruntime", "pillow")
 GPU_LIBRARIES = ("torch", "torchvision", "transformers", "accelerate", "qwen-vl-utils")
@@ -27,7 +29,9 @@ class Finding:
     remedy: str = ""
 
 
-def examine(settings: Settings, home: Path, checkpoint: Path | None) -> list[Finding]:
+def examine(
+    settings: Settings, home: Path, checkpoint: Path | None, collections: Iterable[Collection] = ()
+) -> list[Finding]:
     """Look at everything; nothing is changed, nothing is downloaded, no model is loaded."""
     return [
         _python(),
@@ -36,6 +40,7 @@ def examine(settings: Settings, home: Path, checkpoint: Path | None) -> list[Fin
         *_checkpoint(checkpoint),
         *_server(settings, home),
         _disk(home),
+        *(_ocr(collection, home) for collection in collections),
     ]
 
 
@@ -89,3 +94,19 @@ def _disk(home: Path) -> Finding:
     if free < FREE_BYTES:
         return Finding("problem", "disk", found, "free at least 2 GiB, or choose another place with --home")
     return Finding("ok", "disk", found)
+
+
+def _ocr(collection: Collection, home: Path) -> Finding:
+    store, what = TableStore(home), f"text in pictures of {collection.name}"
+    known = store.read("image_files", collection.name) if store.exists("image_files", collection.name) else None
+    cost = ocr_cost(collection, known, home / "cache" / "ocr")
+    if not cost.pictures:
+        return Finding("ok", what, "all read, or not to be read")
+    found = f"{cost.pictures:,} pictures to read, about {_duration(cost.seconds)} on {cost.cores} cores"
+    return Finding("note", what, found, "read once and kept, also when interrupted; a run with --no-ocr goes without")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.0f} h"

@@ -7,6 +7,7 @@ from kg_pipeline.images.addresses import open_image_bytes
 from kg_pipeline.images.errors import ImageError
 from kg_pipeline.images.inventory import InventoryTables, read_inventory
 from kg_pipeline.images.ocr_cache import import_ocr
+from kg_pipeline.images.ocr_cost import ocr_cost
 from kg_pipeline.images.texts import ocr_pending, read_image_texts
 from kg_pipeline.images.thumbnails import thumbnail
 
@@ -14,6 +15,7 @@ __all__ = [
     "ImageError",
     "InventoryTables",
     "import_ocr",
+    "ocr_cost",
     "ocr_pending",
     "open_image_bytes",
     "read_image_texts",
