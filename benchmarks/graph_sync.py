@@ -233,6 +233,7 @@ def workload(chunks: int, images: int, edges: int) -> Graph:
             "line_start": [number * 10 + 1 for number in range(chunks)],
             "line_end": [number * 10 + 10 for number in range(chunks)],
             "page": [None] * chunks,
+            "embedding": [None] * chunks,
         }
     )
     pictures = pl.DataFrame(

@@ -3,26 +3,27 @@
 import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, repeat
+from threading import Event, Lock
 from typing import Any
 
+import neo4j
 import polars as pl
 
 from kg_pipeline.graph import statements
+from kg_pipeline.graph.batching import EDGE_ROWS, NODE_ROWS, as_lists, batches, rounds
 from kg_pipeline.graph.connection import BatchTooLargeError, Connection, Result, Transaction
 from kg_pipeline.graph.errors import DriftError, GraphError, SupersededError
-from kg_pipeline.graph.frames import Ends, end_kinds
-from kg_pipeline.graph.model import MARKER, NODES, RELATIONSHIPS, SYNCED_NODES, VECTOR, is_foreign
+from kg_pipeline.graph.frames import Ends, Graph, end_kinds
+from kg_pipeline.graph.model import MARKER, NODES, RELATIONSHIPS, SYNCED_NODES, is_foreign
 from kg_pipeline.graph.names import VARIABLE, Names
-from kg_pipeline.graph.planning import Plan
+from kg_pipeline.graph.planning import Plan, key_columns
 from kg_pipeline.graph.unique_keys import unique_labels
 from kg_pipeline.graph_nodes import PLAIN_NAME
 from kg_pipeline.progress import progress
-
-NODE_ROWS, EDGE_ROWS = 5_000, 10_000
-# Transactions of 1.5 MB a row have exhausted a pool of 3.5 GiB elsewhere (cartography 72e632efa).
-BATCH_BYTES = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Claim:
             "now": self.now,
             "marker": MARKER,
             "foreign_ends": list(self.foreign_ends),
-            "names": [f"{ours}={theirs}" for ours, theirs in self.connection.names.renamed],
+            "names": [f"{ours}={theirs}" for ours, theirs in self.connection.names.renamed] or None,
         }
 
 
@@ -94,27 +95,23 @@ def claim(connection: Connection, collection: str, expected: Head, now: datetime
     return taken
 
 
-def apply(claim: Claim, plan: Plan, expected_counts: dict[str, int]) -> None:
+def apply(claim: Claim, plan: Plan, last: Graph) -> None:
     """Write the plan: nodes, relationships, count check, deletes.
 
-    `expected_counts`: rows per label and type before the deletes. Raises DriftError when the graph holds other
-    counts, SupersededError when a newer run has claimed the collection, GraphError.
+    `last`: what the collection is in the graph while the claim is held, and the plan was made from. Rows of a key that
+    it does not have are created, the others merged. Raises DriftError when the graph holds other counts,
+    SupersededError when a newer run has claimed the collection, GraphError.
     """
-    total = plan.upserts.size + plan.deletes.size
-    advance, done = progress("writing the graph", total), 0
-
-    def report(rows: int) -> None:
-        nonlocal done
-        done += rows
-        advance(done)
-
-    for label, rows in plan.upserts.nodes.items():
-        packed = rows.select("id", p=pl.struct(pl.exclude("id")))
-        _upsert(claim, label, statements.node_upsert(NODES[label]), packed, NODE_ROWS, report)
-    for name, rows in plan.upserts.edges.items():
-        for ends, packed in _by_ends(name, rows):
-            _upsert(claim, name, statements.edge_upsert(RELATIONSHIPS[name], ends), packed, EDGE_ROWS, report, ends)
-    verify_counts(claim, {name: expected_counts[name] for name in _touched(plan)})
+    report = _Progress(plan.upserts.size + plan.deletes.size)
+    before, expected = dict(last.parts()), last.counts()
+    for name, rows in plan.upserts.parts():
+        new = rows.join(before[name], on=key_columns(name), how="anti", maintain_order="left")
+        expected[name] += new.height
+        changed = rows.join(new, on=key_columns(name), how="anti", maintain_order="left") if new.height else rows
+        for written, is_new in ((changed, False), (new, True)):
+            for job in _jobs(name, written, is_new):
+                _upsert(claim, job, report)
+    verify_counts(claim, {name: expected[name] for name in _touched(plan)})
     _delete(claim, plan, report)
 
 
@@ -163,77 +160,109 @@ def verify_counts(claim: Claim, expected: dict[str, int]) -> None:
         )
 
 
-def batches(rows: pl.DataFrame, max_rows: int, max_bytes: int = BATCH_BYTES) -> Iterator[pl.DataFrame]:
-    """Slices of at most `max_rows` rows and about `max_bytes` of text (a single larger row goes alone)."""
-    sizes = _row_bytes(rows).to_list()
-    start, size = 0, 0
-    for position, row_bytes in enumerate(sizes):
-        if position > start and (position - start == max_rows or size + row_bytes > max_bytes):
-            yield rows.slice(start, position - start)
-            start, size = position, 0
-        size += row_bytes
-    if start < rows.height:
-        yield rows.slice(start)
+class _Progress:
+    """Counts rows for whoever shows progress, from several threads."""
+
+    def __init__(self, total: int) -> None:
+        self.advance, self.done, self.lock = progress("writing the graph", total), 0, Lock()
+
+    def __call__(self, rows: int) -> None:
+        with self.lock:
+            self.done += rows
+            self.advance(self.done)
 
 
-def _row_bytes(rows: pl.DataFrame) -> pl.Series:
-    flat = rows.unnest("p") if "p" in rows.columns else rows
-    texts = [pl.col(name).str.len_bytes() for name, dtype in flat.schema.items() if dtype == pl.String]
-    lists = [
-        pl.col(name).list.eval(pl.element().str.len_bytes()).list.sum()
-        for name, dtype in flat.schema.items()
-        if dtype == pl.List(pl.String)
-    ]
-    # A float is 9 bytes on the wire.
-    vectors = [pl.col(name).list.len() * 9 for name, dtype in flat.schema.items() if dtype == VECTOR]
-    # 100: numbers, keys and framing of a row.
-    return flat.select(pl.sum_horizontal(pl.lit(100), *texts, *lists, *vectors).cast(pl.Int64).alias("bytes"))["bytes"]
+@dataclass(frozen=True)
+class _Job:
+    """Rows that the same statements write."""
+
+    name: str
+    rows: pl.DataFrame
+    max_rows: int
+    texts: list[str]
+    """Statements of one transaction."""
+    first: list[str] | None = None
+    """Statements of the first attempt, which only hold as long as nobody can know the rows yet."""
+    ends: Ends | None = None
 
 
-def _upsert(
-    claim: Claim,
-    name: str,
-    text: str,
-    packed: pl.DataFrame,
-    max_rows: int,
-    report: Callable[[int], None],
-    ends: Ends | None = None,
-) -> None:
-    for batch in batches(packed, max_rows):
-        written = _send(claim, [text], batch, ends)
-        if written != batch.height:
-            raise DriftError(
-                f"collection {claim.collection}: of {batch.height} {name} only {written} could be written to "
-                f"{claim.connection.address}: their ends are gone, or nodes with these ids belong to somebody else"
-            )
-        report(batch.height)
+def _jobs(name: str, rows: pl.DataFrame, is_new: bool) -> Iterator[_Job]:
+    if rows.is_empty():
+        return
+    if name in NODES:
+        node = NODES[name]
+        first = [statements.node_create(node)] if is_new else None
+        yield _Job(name, rows, NODE_ROWS, [statements.node_merge(node)], first)
+        return
+    edge = RELATIONSHIPS[name]
+    for ends, same in _by_ends(name, rows):
+        # The hold on a shared node is there with the node, bare.
+        created = is_new and name != "IN_COLLECTION"
+        first = [statements.edge_create(edge, ends)] if created else None
+        yield _Job(name, same, EDGE_ROWS, [statements.edge_merge(edge, ends)], first, ends)
+
+
+def _upsert(claim: Claim, job: _Job, report: Callable[[int], None]) -> None:
+    failed = Event()
+
+    def write(rows: pl.DataFrame) -> None:
+        for batch in batches(rows, job.max_rows):
+            if failed.is_set():
+                return
+            written = _send(claim, job, batch)
+            if written != batch.height:
+                raise DriftError(
+                    f"collection {claim.collection}: of {batch.height} {job.name} only {written} could be written to "
+                    f"{claim.connection.address}: their ends are gone, or nodes with these ids belong to somebody else"
+                )
+            report(batch.height)
+
+    for groups in rounds(job.rows, job.ends) if job.ends and claim.connection.parallel else [[job.rows]]:
+        if len(groups) == 1:
+            write(groups[0])
+            continue
+        with ThreadPoolExecutor(len(groups)) as threads:
+            running = [threads.submit(write, rows) for rows in groups]
+            try:
+                for thread in running:
+                    thread.result()
+            except BaseException:
+                failed.set()
+                raise
 
 
 def _delete(claim: Claim, plan: Plan, report: Callable[[int], None]) -> None:
     """Relationships first, so that no DETACH DELETE has to load many; the hold on a shared node goes with the node."""
     for name, rows in plan.deletes.edges.items():
-        for ends, packed in _by_ends(name, rows):
-            gone = packed
-            if name == "IN_COLLECTION" and ends[0] in NODES:
-                gone = packed.join(plan.deletes.nodes[ends[0]], left_on="start", right_on="id", how="anti")
+        for ends, same in _by_ends(name, rows):
+            gone = same
+            if name == "IN_COLLECTION" and not is_foreign(*ends[:2]):
+                gone = same.join(plan.deletes.nodes[ends[0]], left_on="start", right_on="id", how="anti")
+            job = _Job(name, gone, EDGE_ROWS, [statements.edge_delete(RELATIONSHIPS[name], ends)], ends=ends)
             for batch in batches(gone, EDGE_ROWS):
-                _send(claim, [statements.edge_delete(RELATIONSHIPS[name], ends)], batch, ends)
-            report(packed.height)
+                _send(claim, job, batch)
+            report(same.height)
     for label, node in SYNCED_NODES.items():
-        for batch in batches(plan.deletes.nodes[label].select("id"), NODE_ROWS):
-            _send(claim, statements.node_deletes(node), batch)
+        job = _Job(label, plan.deletes.nodes[label].select("id"), NODE_ROWS, statements.node_deletes(node))
+        for batch in batches(job.rows, NODE_ROWS):
+            _send(claim, job, batch)
             report(batch.height)
 
 
-def _send(claim: Claim, texts: list[str], batch: pl.DataFrame, ends: Ends | None = None) -> int:
-    """Run statements on one batch in one transaction; halve the batch when the server has too little memory for it."""
-    rows = batch.to_dicts()
-    for side, label, key in (("start", ends[0], ends[1]), ("end", ends[2], ends[3])) if ends else ():
-        if is_foreign(label, key):
+def _send(claim: Claim, job: _Job, batch: pl.DataFrame, again: bool = False) -> int:
+    """Write one batch in one transaction; halve it when the server has too little memory. `again`: it may be there."""
+    rows = as_lists(batch)
+    for place, end in enumerate((job.ends[:2], job.ends[2:]) if job.ends else ()):
+        if is_foreign(*end):
             for row in rows:
-                row[side] = foreign_keys(row[side])
+                row[place] = foreign_keys(str(row[place]))
 
     def work(transaction: Transaction) -> int:
+        # An attempt that failed may have been committed all the same, and its rows must not be created twice. A node
+        # that is there already (somebody else's) makes CREATE fail, and MERGE then tells.
+        nonlocal again
+        texts = job.texts if again or job.first is None else job.first
+        again = True
         written = 0
         for text in texts:
             record = transaction.run(text, {**claim.parameters, "rows": rows}).single()
@@ -249,28 +278,36 @@ def _send(claim: Claim, texts: list[str], batch: pl.DataFrame, ends: Ends | None
                 "raise dbms.memory.transaction.total.max"
             ) from error
     half = batch.height // 2
-    return _send(claim, texts, batch.slice(0, half), ends) + _send(claim, texts, batch.slice(half), ends)
+    return _send(claim, job, batch.slice(0, half), again) + _send(claim, job, batch.slice(half), again)
 
 
 def _transact(claim: Claim, work: Callable[[Transaction], Result]) -> Result:
+    """Run `work` in a transaction that is committed only while the claim holds.
+
+    The lock on the Collection node comes last: several writers of one run wait for each other's commit only.
+    """
+    checks = chain([statements.CLAIMED_BY], repeat(statements.FENCE))
+
     def fenced(transaction: Transaction) -> Result:
-        record = transaction.run(statements.FENCE, claim.parameters).single()
-        if record is None or record["claimed_by"] != claim.token:
-            raise SupersededError(
-                _superseded(claim.collection, claim.generation, record["claimed"] if record else None)
-            )
-        return work(transaction)
+        # An attempt whose answer was lost may be committing still: the next one waits for its lock before it looks.
+        _check_claim(claim, transaction.run(next(checks), claim.parameters).single())
+        result = work(transaction)
+        _check_claim(claim, transaction.run(statements.FENCE, claim.parameters).single())
+        return result
 
     return claim.connection.write(fenced)
 
 
+def _check_claim(claim: Claim, record: neo4j.Record | None) -> None:
+    if record is None or record["claimed_by"] != claim.token:
+        raise SupersededError(_superseded(claim.collection, claim.generation, record["claimed"] if record else None))
+
+
 def _by_ends(name: str, rows: pl.DataFrame) -> Iterator[tuple[Ends, pl.DataFrame]]:
-    properties = list(RELATIONSHIPS[name].properties)
-    packed = [pl.struct(properties).alias("p")] if properties else []
     for ends in end_kinds(rows):
         start_label, start_key, end_label, end_key = ends
         same = rows.filter(start_label=start_label, start_key=start_key, end_label=end_label, end_key=end_key)
-        yield ends, same.select("start", "end", *packed)
+        yield ends, same.select("start", "end", *RELATIONSHIPS[name].properties)
 
 
 def _touched(plan: Plan) -> list[str]:

@@ -46,6 +46,9 @@ RETRIED_CODES = (
 """Not retryable to the driver, but worth another attempt because all statements are idempotent."""
 ATTEMPTS = 6
 
+EMBEDDED = "embedded"
+"""`identity` of the embedded server of any HOME."""
+
 SCHEMES = frozenset(f"{scheme}{tls}" for scheme in ("bolt", "neo4j") for tls in ("", "+s", "+ssc"))
 
 TOO_LARGE = "Neo.TransientError.General.MemoryPoolOutOfMemoryError"
@@ -81,6 +84,11 @@ class Connection:
 
     names: Names = AS_IN_THE_MODEL
     """What our labels and types are called there. The statements given to `read`, `write` and `run` follow."""
+
+    @property
+    def parallel(self) -> bool:
+        """Whether writers of disjoint nodes can go on side by side: ArcadeDB's transactions fail by page instead."""
+        return self.identity != EMBEDDED
 
     def read(self, text: str, /, **parameters: Any) -> list[dict[str, Any]]:
         """All records of a reading statement of ours. Raises GraphError."""
@@ -143,7 +151,7 @@ def connect(settings: Settings, home: Path) -> Iterator[Connection]:
     else:
         with (
             attached(home) as server,
-            _opened(server.uri, server.auth, server.database, names, "embedded", EMBEDDED_SETTINGS) as connection,
+            _opened(server.uri, server.auth, server.database, names, EMBEDDED, EMBEDDED_SETTINGS) as connection,
         ):
             yield connection
 

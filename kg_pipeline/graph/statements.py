@@ -1,7 +1,20 @@
 """The Cypher text, made from the model. Names come from the model or passed `checked_name`; values are parameters."""
 
 from kg_pipeline.graph.frames import Ends
-from kg_pipeline.graph.model import FOREIGN_PLACES, NODES, NodeType, RelationshipType, checked_name, is_foreign
+from kg_pipeline.graph.model import (
+    FOREIGN_PLACES,
+    NODES,
+    NodeType,
+    Properties,
+    RelationshipType,
+    checked_name,
+    is_foreign,
+)
+
+CLAIMED_BY = """
+MATCH (c:Collection {id: $collection}) WHERE c.managed_by = $marker
+RETURN c.claimed_by AS claimed_by, c.claimed AS claimed
+"""
 
 # A write lock on the Collection node, then its state as no other run can change it before this transaction ends.
 FENCE = """
@@ -39,26 +52,26 @@ SET c.generation = $generation, c.input_hash = $input_hash, c.completed_at = $no
 """
 
 
-def node_upsert(node: NodeType) -> str:
-    """Rows {id, p}. A node of that id that is not ours stays as it is; `written` counts the nodes that are ours.
+def node_merge(node: NodeType) -> str:
+    """Rows [id, properties…]. A node of that id that is not ours stays as it is; `written` counts those that are ours.
 
     A shared node is held by IN_COLLECTION from its first moment, so that a crash never leaves one that nobody holds.
     """
-    stamps = "".join(f", n.{name} = $now" for name in node.stamped)
+    values = f"{{{_values(node.properties, 1)}}}"
     if not node.shared:
         return f"""
 UNWIND $rows AS r
-MERGE (n:{node.pattern} {{id: r.id}})
+MERGE (n:{node.pattern} {{id: r[0]}})
 ON CREATE SET n.collection = $collection, n.first_seen = $now
 WITH n, r WHERE n.collection = $collection
-SET n += r.p, n.generation = $generation{stamps}
+SET n += {values}, n.generation = $generation{"".join(f", n.{name} = $now" for name in node.stamped)}
 RETURN count(n) AS written
 """
     return f"""
 UNWIND $rows AS r
-MERGE (n:{node.pattern} {{id: r.id}})
+MERGE (n:{node.pattern} {{id: r[0]}})
 ON CREATE SET n.managed_by = $marker, n.first_seen = $now
-FOREACH (ours IN CASE WHEN n.managed_by = $marker THEN [n] ELSE [] END | SET n += r.p)
+FOREACH (ours IN CASE WHEN n.managed_by = $marker THEN [n] ELSE [] END | SET n += {values})
 WITH n
 MATCH (c:Collection {{id: $collection}})
 MERGE (n)-[held:IN_COLLECTION {{collection: $collection}}]->(c)
@@ -67,39 +80,69 @@ RETURN count(n) AS written
 """
 
 
+def node_create(node: NodeType) -> str:
+    """Rows as in `node_merge`, none of which may be there: the uniqueness of `id` makes it fail otherwise."""
+    values = _values(node.properties, 1)
+    if not node.shared:
+        stamps = "".join(f", {name}: $now" for name in ("first_seen", *node.stamped))
+        return f"""
+UNWIND $rows AS r
+CREATE (n:{node.pattern} {{id: r[0], collection: $collection, generation: $generation{stamps}, {values}}})
+RETURN count(n) AS written
+"""
+    return f"""
+MATCH (c:Collection {{id: $collection}})
+UNWIND $rows AS r
+CREATE (n:{node.pattern} {{id: r[0], managed_by: $marker, first_seen: $now, {values}}})
+CREATE (n)-[:IN_COLLECTION {{collection: $collection, generation: $generation, first_seen: $now}}]->(c)
+RETURN count(n) AS written
+"""
+
+
 def node_deletes(node: NodeType) -> list[str]:
-    """Statements of one transaction that take rows {id} away: of a shared node our hold, the node with the last one."""
+    """Statements of one transaction that take rows [id] away: of a shared node our hold, the node with the last one."""
     if not node.shared:
         return [
-            f"UNWIND $rows AS r MATCH (n:{node.label} {{id: r.id}}) WHERE n.collection = $collection DETACH DELETE n"
+            f"UNWIND $rows AS r MATCH (n:{node.label} {{id: r[0]}}) WHERE n.collection = $collection DETACH DELETE n"
         ]
     return [
-        f"UNWIND $rows AS r MATCH (:{node.label} {{id: r.id}})"
+        f"UNWIND $rows AS r MATCH (:{node.label} {{id: r[0]}})"
         "-[held:IN_COLLECTION {collection: $collection}]->(:Collection {id: $collection}) DELETE held",
-        f"UNWIND $rows AS r MATCH (n:{node.label} {{id: r.id}}) "
+        f"UNWIND $rows AS r MATCH (n:{node.label} {{id: r[0]}}) "
         "WHERE n.managed_by = $marker AND NOT EXISTS { (n)-[:IN_COLLECTION]->(:Collection) } DETACH DELETE n",
     ]
 
 
-def edge_upsert(edge: RelationshipType, ends: Ends) -> str:
-    """Rows {start, end, p} with ends of the kind `ends` (start label and key property, end label and key property)."""
-    properties = "e += r.p, " if edge.properties else ""
+def edge_merge(edge: RelationshipType, ends: Ends) -> str:
+    """Rows [start, end, properties…], ends of the kind `ends` (start label and key property, end label and key)."""
+    properties = f"e += {{{_values(edge.properties, 2)}}}, " if edge.properties else ""
     return f"""
 UNWIND $rows AS r
 {_match_ends(ends)}
-MERGE (a)-[e:{edge.type} {_edge_key(edge, "r.p.")}]->(b)
+MERGE (a)-[e:{edge.type} {_edge_key(edge)}]->(b)
 ON CREATE SET e.first_seen = $now
 SET {properties}e.generation = $generation
 RETURN count(e) AS written
 """
 
 
-def edge_delete(edge: RelationshipType, ends: Ends) -> str:
-    """Rows {start, end, p} as in `edge_upsert`."""
+def edge_create(edge: RelationshipType, ends: Ends) -> str:
+    """Rows as in `edge_merge`, none of which may be there: a second relationship would be made."""
+    values = f", {_values(edge.properties, 2)}" if edge.properties else ""
     return f"""
 UNWIND $rows AS r
 {_match_ends(ends)}
-MATCH (a)-[e:{edge.type} {_edge_key(edge, "r.p.")}]->(b)
+CREATE (a)-[e:{edge.type} {{collection: $collection, generation: $generation, first_seen: $now{values}}}]->(b)
+RETURN count(e) AS written
+"""
+
+
+def edge_delete(edge: RelationshipType, ends: Ends) -> str:
+    """Rows as in `edge_merge`."""
+    return f"""
+UNWIND $rows AS r
+{_match_ends(ends)}
+MATCH (a)-[e:{edge.type} {_edge_key(edge)}]->(b)
 DELETE e
 """
 
@@ -197,7 +240,7 @@ def is_kind(variable: str, label: str, key: str) -> str:
 
 def _match_ends(ends: Ends) -> str:
     start_label, start_key, end_label, end_key = map(checked_name, ends)
-    return "\n".join((_match("a", start_label, start_key, "r.start"), _match("b", end_label, end_key, "r.end")))
+    return "\n".join((_match("a", start_label, start_key, "r[0]"), _match("b", end_label, end_key, "r[1]")))
 
 
 def _match(variable: str, label: str, key: str, value: str) -> str:
@@ -207,6 +250,11 @@ def _match(variable: str, label: str, key: str, value: str) -> str:
     return f"MATCH ({variable}:{label} {{id: {value}}})"
 
 
-def _edge_key(edge: RelationshipType, prefix: str) -> str:
-    parts = ["collection: $collection", *(f"{name}: {prefix}{name}" for name in edge.key)]
-    return "{" + ", ".join(parts) + "}"
+def _edge_key(edge: RelationshipType) -> str:
+    places = {name: place for place, name in enumerate(edge.properties, start=2)}
+    return "{" + ", ".join(["collection: $collection", *(f"{name}: r[{places[name]}]" for name in edge.key)]) + "}"
+
+
+def _values(properties: Properties, first: int) -> str:
+    """Properties of a map, from the places `first`… of a row."""
+    return ", ".join(f"{name}: r[{place}]" for place, name in enumerate(properties, start=first))

@@ -143,8 +143,8 @@ def _write(
     claimed = taken or _claim(connection, collection, found.head, wanted)
     if found.strays:
         delete_strays(claimed, found.strays)
-    apply(claimed, planned, applied(found.last, Plan(planned.upserts, Graph.empty())).counts())
-    after = applied(found.last, planned)
+    apply(claimed, planned, found.last)
+    after = wanted if planned is found.plan else applied(found.last, planned)
     head = complete(claimed, wanted.fingerprint(), foreign_ends_of(after))
     state.save(head, after)
     return head, planned

@@ -14,12 +14,21 @@ from kg_pipeline.graph_nodes import PLAIN_NAME
 
 def all_statements():
     for node in SYNCED_NODES.values():
-        yield from (statements.node_upsert(node), *statements.node_deletes(node), statements.node_read(node))
+        yield from (
+            statements.node_merge(node),
+            statements.node_create(node),
+            *statements.node_deletes(node),
+            statements.node_read(node),
+        )
         yield statements.node_count(node)
     for edge in RELATIONSHIPS.values():
         yield statements.edge_count(edge)
         for ends in allowed_ends(edge, ["Product.sku"]):
-            yield from (statements.edge_upsert(edge, ends), statements.edge_delete(edge, ends))
+            yield from (
+                statements.edge_merge(edge, ends),
+                statements.edge_create(edge, ends),
+                statements.edge_delete(edge, ends),
+            )
             yield statements.edge_read(edge, ends)
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kg_pipeline.graph import Graph, GraphError, check_mass_delete, plan, wanted_graph
-from kg_pipeline.graph.apply import batches
+from kg_pipeline.graph.batching import batches
 from kg_pipeline.graph.model import ENDS, RELATIONSHIPS, SYNCED_NODES
 from kg_pipeline.graph.planning import FREE_DELETES, applied, key_columns
 

@@ -264,9 +264,9 @@ def test_a_batch_the_server_has_no_memory_for_is_halved(graph_server, connection
     wanted = wanted_graph("test", tables)
     send, sizes = applying._send, []
 
-    def counted(claim, texts, batch, ends=None):
+    def counted(claim, job, batch, again=False):
         sizes.append(batch.height)
-        return send(claim, texts, batch, ends)
+        return send(claim, job, batch, again)
 
     monkeypatch.setattr(applying, "_send", counted)
     sync(connection, "test", wanted, home=home)
