@@ -229,3 +229,46 @@ def test_after_every_sync_the_graph_equals_the_model(graph_server, tmp_path):
 @pytest.mark.soak
 def test_after_every_sync_of_long_histories_the_graph_equals_the_model(graph_server, tmp_path):
     run_machine(graph_server, tmp_path, max_examples=400, stateful_step_count=40)
+
+
+def share_and_let_go(machine):
+    machine.begin({"a", "b"})
+    machine.empty("a", set())
+    machine.sync("a", "first", None)
+    machine.empty("b", {"Image"})
+    machine.sync("b", "first", None)
+
+
+def take_turns_in_two_homes(machine):
+    machine.begin({"a"})
+    machine.edit("a", {("Chunk", 0, 0): None, ("Image", 3): 1})
+    machine.sync("a", "second", None)
+    machine.edit("a", {("Chunk", 0, 0): 2, ("Image", 3): None})
+    machine.sync("a", "first", None)
+
+
+def find_a_stranger_with_our_id(machine):
+    machine.begin(set())
+    machine.squatter(0)
+    machine.edit("a", FULL)
+    machine.sync("a", "first", None)
+    machine.empty("a", set())
+    machine.sync("a", "first", None)
+
+
+def lose_every_third_answer(machine):
+    machine.begin(set())
+    for at in range(1, 22, 3):
+        machine.edit("a", FULL if at % 2 else dict.fromkeys(FULL, 1))
+        machine.sync("a", "first", Faults(at, Fate.LOST_AFTER))
+        machine.empty("a", {"Document", "Image"})
+        machine.sync("a", "second", Faults(at, Fate.KILLED_AFTER))
+
+
+@pytest.mark.parametrize(
+    "history", [share_and_let_go, take_turns_in_two_homes, find_a_stranger_with_our_id, lose_every_third_answer]
+)
+def test_after_every_sync_of_a_told_history_the_graph_equals_the_model(graph_server, tmp_path, history):
+    graph_server.wipe()
+    with graph_server.connect() as connection:
+        history(Syncing(connection, tmp_path / "homes"))
