@@ -81,7 +81,10 @@ def evaluation(
             "reranker": choice.reason,
             "compared": dg.MetadataValue.md(markdown_table(_headlines(compared))),
             **_figures(compared),
-            **{plot.title: dg.MetadataValue.md(f"![{plot.title}]({plot.data_uri()})") for plot in plots_of([found])},
+            **{
+                plot.title: dg.MetadataValue.md(f"![{plot.title}]({plot.data_uri()})\n\n{plot.note}")
+                for plot in plots_of([found])
+            },
         }
     )
     return found.table

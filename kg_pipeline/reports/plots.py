@@ -15,6 +15,7 @@ WIDTH, HEIGHT = 460, 300
 LEFT, RIGHT, TOP, BOTTOM = 66, 14, 12, 44
 """Room around the drawing, for the labels of the axes."""
 DOT, LARGEST_DOT = 2.5, 11.0
+KEY_LINE = 18
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Plot:
     """Whether to draw the line on which x equals y."""
 
     def svg(self, style: str = "") -> Markup:
-        """The SVG element; with `style` it stands alone, without it takes the style of its page."""
+        """The SVG element; with `style` it stands alone, key included, without it takes the style of its page."""
         markup = (
             environment()
             .get_template("plot.svg.j2")
@@ -76,6 +77,8 @@ class Plot:
                 frame=(LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM),
                 x_ticks=[(self._x(tick), self.x.text(tick)) for tick in self.x.ticks],
                 y_ticks=[(self._y(tick), self.y.text(tick)) for tick in self.y.ticks],
+                key=self.series if style and len(self.series) > 1 else (),
+                key_line=KEY_LINE,
                 drawn=[self._drawn(series) for series in self.series],
             )
         )

@@ -74,6 +74,8 @@ def test_a_plot_is_well_formed_and_stands_alone(evaluation):
         assert scheme == "data:image/svg+xml;base64"
         root = etree.fromstring(base64.b64decode(data))
         assert "prefers-color-scheme" in root.find("{*}style").text
+        words = {text.text for text in root.iter("{*}text")}
+        assert len(plot.series) == 1 or words >= {series.name for series in plot.series}
 
 
 def test_points_stand_where_the_axes_say():
