@@ -26,7 +26,9 @@ class SyncConfig(dg.Config):
     """What a person may allow for one run, in the launchpad or on the command line."""
 
     allow_mass_delete: bool = Field(False, description="delete more than half of the collection when the plan says so")
-    full_refresh: bool = Field(False, description="read the graph back instead of believing the note of the last run")
+    full_refresh: bool = Field(
+        False, description="read the graph back and write every row again, also those that are as wanted"
+    )
 
 
 @dg.asset(

@@ -176,7 +176,7 @@ def own_neo4j(folder: Path, memory: Memory = SMALL) -> Iterator[GraphServer]:
     if not shutil.which("java"):
         _unavailable("no `java` (17 or 21) on the PATH, or set NEO4J_TEST_URI")
     for name in ("conf", "data", "logs", "run", "plugins", "import", "licenses"):
-        (folder / name).mkdir()
+        (folder / name).mkdir(exist_ok=True)
     process = Neo4jProcess(folder, free_port(), memory)
     (folder / "conf" / "neo4j.conf").write_text(CONFIGURATION.format(port=process.port, home=folder, memory=memory))
     try:

@@ -22,7 +22,7 @@ from kg_pipeline.progress import show_progress
 
 if TYPE_CHECKING:  # Dagster takes a second to import, which `tables` and `--help` need not wait for
     from kg_pipeline.doctor import Finding
-    from kg_pipeline.graph import Plan
+    from kg_pipeline.graph import Plan, Verification
     from kg_pipeline.orchestration.run import RunSummary
 
 PRINTED_ROWS = 50
@@ -106,6 +106,20 @@ def print_plan(plan: "Plan") -> None:
         if upserts[name] or deletes.get(name):
             table.add_row(name, str(upserts[name]), str(deletes.get(name, 0)))
     out.print(table if table.row_count else "nothing: the graph is as the tables say")
+
+
+def print_verification(found: "Verification") -> None:
+    """What is missing in the graph, what is too much and what differs, with the first of each label and type."""
+    table = Table("label or type", "missing", "extra", "differing", show_edge=False)
+    for part in found.parts:
+        table.add_row(part.name, str(part.missing), str(part.extra), str(part.differing))
+    out.print(table)
+    for part in found.parts:
+        for example in part.examples:
+            out.print(f"{part.name} {example}", highlight=False, markup=False, soft_wrap=True)
+    if found.interrupted:
+        out.print("A run that began to write has not ended: it is on its way, or was killed.")
+    out.print("`kg-pipeline run --full-refresh` writes the graph anew.", highlight=False)
 
 
 def print_summary(summary: "RunSummary") -> None:

@@ -29,6 +29,7 @@ class ThisRun:
     with_graph: bool = True
     allow_scorer_change: bool = False
     allow_mass_delete: bool = False
+    full_refresh: bool = False
 
     def applied_to(self, collection: Collection) -> Collection:
         """The collection with what holds for this run only."""
@@ -81,6 +82,9 @@ def run(
         bool,
         typer.Option("--allow-mass-delete", help="Let this run delete more than half of the graph."),
     ] = False,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Read the graph back and write every row of it again.")
+    ] = False,
     home: Home = None,
 ) -> None:
     """Run one collection, or all of a configuration, from files to graph and orphan report."""
@@ -100,6 +104,7 @@ def run(
         with_graph=not (no_graph or hide_references),
         allow_scorer_change=allow_scorer_change,
         allow_mass_delete=allow_mass_delete,
+        full_refresh=full_refresh,
     )
     if documents:
         if config:
@@ -175,6 +180,7 @@ def _run_collections(root: Path, config: Path | None, only: str | None, this_run
                     set(configured),
                     with_graph=this_run.with_graph,
                     allow_mass_delete=this_run.allow_mass_delete,
+                    full_refresh=this_run.full_refresh,
                 )
             print_summary(summary)
             if summary.was_interrupted:

@@ -3,6 +3,7 @@
 from kg_pipeline.graph.connection import Connection, connect
 from kg_pipeline.graph.doctor import Check, check_server
 from kg_pipeline.graph.errors import DriftError, GraphError, SupersededError
+from kg_pipeline.graph.export import EXPORTS, Exported, export_graph
 from kg_pipeline.graph.frames import Graph
 from kg_pipeline.graph.model import RELATIONSHIPS, constraints
 from kg_pipeline.graph.names import Names
@@ -14,9 +15,11 @@ from kg_pipeline.graph.search_indexes import IndexFinding, create_search_indexes
 from kg_pipeline.graph.sources import reading_nodes
 from kg_pipeline.graph.syncing import Difference, SyncReport, difference, sync
 from kg_pipeline.graph.verdicts import harvest, take_over_verdicts
+from kg_pipeline.graph.verifying import Verification, verify
 from kg_pipeline.graph.wanted import WANTED_TABLES, blocked_deletes, wanted_graph
 
 __all__ = [
+    "EXPORTS",
     "PICTURES_OF_PASSAGES",
     "RELATIONSHIPS",
     "WANTED_TABLES",
@@ -24,6 +27,7 @@ __all__ = [
     "Connection",
     "Difference",
     "DriftError",
+    "Exported",
     "Graph",
     "GraphError",
     "IndexFinding",
@@ -31,6 +35,7 @@ __all__ = [
     "Plan",
     "SupersededError",
     "SyncReport",
+    "Verification",
     "blocked_deletes",
     "check_mass_delete",
     "check_server",
@@ -39,6 +44,7 @@ __all__ = [
     "count_graph",
     "create_search_indexes",
     "difference",
+    "export_graph",
     "find_search_indexes",
     "harvest",
     "plan",
@@ -47,5 +53,6 @@ __all__ = [
     "schema_text",
     "sync",
     "take_over_verdicts",
+    "verify",
     "wanted_graph",
 ]

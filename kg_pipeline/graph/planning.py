@@ -26,8 +26,16 @@ class Plan:
         return self.upserts.size == 0 and self.deletes.size == 0
 
     def without_deletes(self) -> "Plan":
-        """The same plan with everything left standing."""
-        return Plan(self.upserts, Graph.empty())
+        """The same plan with everything left standing but the edges of pairs that a person now rejects."""
+        rejected = self.upserts.edges["REJECTED_EVIDENCE"].select("start", "end")
+        turned = rejected.select(start="end", end="start")
+        deletes = {
+            "HAS_VISUAL_EVIDENCE": self.deletes.edges["HAS_VISUAL_EVIDENCE"].join(
+                rejected, on=["start", "end"], how="semi"
+            ),
+            "ILLUSTRATES": self.deletes.edges["ILLUSTRATES"].join(turned, on=["start", "end"], how="semi"),
+        }
+        return Plan(self.upserts, Graph.of({}, deletes))
 
 
 def plan(last_synced: Graph, wanted: Graph) -> Plan:

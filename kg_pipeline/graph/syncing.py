@@ -54,11 +54,11 @@ class Difference:
 
 
 def difference(
-    connection: Connection, collection: str, wanted: Graph, *, home: Path, full_refresh: bool = False
+    connection: Connection, collection: str, wanted: Graph, *, home: Path, read_back: bool = False
 ) -> Difference:
     """What a sync would do; nothing is written. Raises GraphError."""
     wanted, _ = present_foreign(connection, wanted)
-    return _compared(connection, collection, wanted, read_head(connection, collection), home, full_refresh)
+    return _compared(connection, collection, wanted, read_head(connection, collection), home, read_back)
 
 
 def sync(
@@ -69,28 +69,31 @@ def sync(
     home: Path,
     deletes_blocked: str | None = None,
     allow_mass_delete: bool = False,
+    read_back: bool = False,
     full_refresh: bool = False,
 ) -> SyncReport:
     """Make the collection in the graph what is wanted, writing only what differs.
 
-    `deletes_blocked`: why nothing may be deleted (a source could not be listed). `full_refresh`: read the graph back
-    instead of believing the note of the last run. Raises GraphError; SupersededError when a newer run took over.
+    `deletes_blocked`: why nothing may be deleted (a source could not be listed). `read_back`: read the graph instead of
+    believing the note of the last run. `full_refresh`: and write every row, also those that are as wanted. Raises
+    GraphError; SupersededError when a newer run took over.
     """
     wanted, foreign_missing = present_foreign(connection, wanted)
 
-    def attempt(full_refresh: bool) -> tuple[Head, Plan, Difference]:
+    def attempt(read_back: bool) -> tuple[Head, Plan, Difference]:
         head = read_head(connection, collection)
         taken = None
         if head.claimed != head.generation:
             # The run that claimed last may be writing still: what is read before it is fenced off can be old already.
             taken = _claim(connection, collection, head, wanted)
-        found = _compared(connection, collection, wanted, head, home, full_refresh)
-        planned = found.plan.without_deletes() if deletes_blocked else found.plan
+        found = _compared(connection, collection, wanted, head, home, read_back)
+        planned = Plan(wanted, found.plan.deletes) if full_refresh else found.plan
+        planned = planned.without_deletes() if deletes_blocked else planned
         check_mass_delete(planned, found.last, allowed=allow_mass_delete)
         return *_write(connection, collection, wanted, found, planned, home, taken), found
 
     try:
-        head, planned, found = attempt(full_refresh)
+        head, planned, found = attempt(read_back or full_refresh)
     except DriftError:
         # The graph is not what the note says. Once more, against what it really holds; a second time is an error.
         head, planned, found = attempt(True)
@@ -101,16 +104,16 @@ def sync(
         unchanged=wanted.size - planned.upserts.size,
         read_back=found.read_back,
         deletes_blocked=deletes_blocked,
-        left_standing=_counted(found.plan.deletes) if deletes_blocked else {},
+        left_standing=_left(found.plan.deletes, planned.deletes),
         dangling=wanted.dangling,
         foreign_missing=foreign_missing,
     )
 
 
 def _compared(
-    connection: Connection, collection: str, wanted: Graph, head: Head, home: Path, full_refresh: bool
+    connection: Connection, collection: str, wanted: Graph, head: Head, home: Path, read_back: bool
 ) -> Difference:
-    last = SyncedState(home, collection, connection.identity).load(head) if head.clean and not full_refresh else None
+    last = SyncedState(home, collection, connection.identity).load(head) if head.clean and not read_back else None
     if last is not None and holds_foreign_edges(connection, collection, last):
         return Difference(head, last, plan(last, wanted), False, [])
     last = read_graph(connection, collection, _foreign(head, wanted))
@@ -152,6 +155,11 @@ def _write(
 
 def _foreign(head: Head, wanted: Graph) -> tuple[str, ...]:
     return tuple(sorted({*head.foreign_ends, *foreign_ends_of(wanted)}))
+
+
+def _left(wished: Graph, done: Graph) -> dict[str, int]:
+    counts = done.counts()
+    return {name: rows - counts[name] for name, rows in wished.counts().items() if rows > counts[name]}
 
 
 def _counted(graph: Graph) -> dict[str, int]:

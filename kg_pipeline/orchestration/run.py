@@ -96,10 +96,11 @@ def run_collection(
     *,
     with_graph: bool,
     allow_mass_delete: bool = False,
+    full_refresh: bool = False,
 ) -> RunSummary:
     """Materialize every asset of a collection in this process and write HOME/last_run.json."""
     started = time.monotonic()
-    ops = {"knowledge_graph": {"config": {"allow_mass_delete": allow_mass_delete}}}
+    ops = {"knowledge_graph": {"config": {"allow_mass_delete": allow_mass_delete, "full_refresh": full_refresh}}}
     job = definitions.resolve_job_def("whole_path" if with_graph else "without_graph")
     with open_instance(home) as instance:
         release_dead_runs(instance)

@@ -27,7 +27,7 @@ def with_vectors(*vectors):
 def test_vectors_arrive_and_are_read_back_as_they_are(connection, tmp_path):
     wanted = with_vectors([0.1234, -0.9923], [1.0, 0.0])
     sync(connection, "test", wanted, home=tmp_path)
-    again = sync(connection, "test", wanted, home=tmp_path, full_refresh=True)
+    again = sync(connection, "test", wanted, home=tmp_path, read_back=True)
     assert (again.read_back, again.writes) == (True, 0)
     changed = sync(connection, "test", with_vectors([0.1234, -0.9923], [0.0, 1.0]), home=tmp_path)
     assert (dict(changed.upserted), dict(changed.deleted)) == ({"Chunk": 1}, {})

@@ -122,7 +122,7 @@ class Syncing(RuleBasedStateMachine):
                 wanted.frames(),
                 home=self.folder / home,
                 allow_mass_delete=True,
-                full_refresh=refresh,
+                read_back=refresh,
             )
         except ProcessKilledError:
             self.world.in_doubt.add(name)

@@ -207,7 +207,7 @@ def test_concepts_that_are_foreign_nodes_get_relationships_only(connection, home
         {"p": {"sku": 17, "name": "own"}}
     ]
     assert sync(connection, "test", wanted, home=home).writes == 0
-    assert sync(connection, "test", wanted, home=home, full_refresh=True).writes == 0
+    assert sync(connection, "test", wanted, home=home, read_back=True).writes == 0
     sync(connection, "test", wanted_graph("test", tables_of(concepts=())), home=home)
     assert connection.read(mentioned) == []
     assert connection.read("MATCH (p:Product) RETURN count(p) AS n") == [{"n": 4}]
@@ -350,14 +350,37 @@ def test_rows_deleted_by_hand_are_noticed_when_their_kind_is_written(connection,
     assert_holds(connection, "test", wanted)
 
 
-def test_full_refresh_repairs_what_was_changed_by_hand(connection, home):
+def test_reading_back_repairs_what_was_changed_by_hand(connection, home):
     wanted = wanted_graph("test", tables_of())
     sync(connection, "test", wanted, home=home)
     connection.run("MATCH (c:Chunk) SET c.text = 'vandal'")
     connection.run("MATCH (c:Chunk)-[e:FROM_DOCUMENT]->(d) CREATE (c)-[:FROM_DOCUMENT {collection: 'test'}]->(d)")
-    report = sync(connection, "test", wanted, home=home, full_refresh=True)
+    report = sync(connection, "test", wanted, home=home, read_back=True)
     assert report.upserted == {"Chunk": 3}
     assert_holds(connection, "test", wanted)
+
+
+def test_a_full_refresh_writes_every_row_and_deletes_what_is_not_wanted(connection, home):
+    sync(connection, "test", wanted_graph("test", tables_of(documents={"a.md": 2, "b.md": 1, "c.md": 1})), home=home)
+    connection.run("MATCH (c:Chunk) SET c.text = 'vandal'")
+    wanted = wanted_graph("test", tables_of())
+    report = sync(connection, "test", wanted, home=home, full_refresh=True)
+    assert report.upserted == {name: rows for name, rows in wanted.counts().items() if rows}
+    assert (report.deleted["Document"], report.unchanged, report.read_back) == (1, 0, True)
+    assert_holds(connection, "test", wanted)
+    stale = "MATCH (n) WHERE n.collection = 'test' AND n.generation <> 2 RETURN count(n) AS n"
+    assert connection.read(stale) == [{"n": 0}]
+    assert sync(connection, "test", wanted, home=home).writes == 0
+
+
+def test_a_rejected_pair_loses_its_edge_also_while_nothing_may_be_deleted(connection, home):
+    sync(connection, "test", wanted_graph("test", tables_of()), home=home)
+    wanted = wanted_graph("test", tables_of(rejected=(("a.md", 1, "valve"),), documents={"a.md": 2}))
+    report = sync(connection, "test", wanted, home=home, deletes_blocked="a folder is away")
+    assert report.deleted == {"HAS_VISUAL_EVIDENCE": 1}
+    assert report.left_standing["Document"] == 1
+    pair = "MATCH (:Chunk)-[e]->(:Image {id: $id}) RETURN type(e) AS type"
+    assert connection.read(pair, id=image_id("valve")) == [{"type": "REJECTED_EVIDENCE"}]
 
 
 def test_a_second_home_reads_the_graph_back_and_writes_nothing(connection, home, tmp_path):
