@@ -1,6 +1,7 @@
-"""Evaluation: hidden references, how well the pipeline finds them again, and how sure it may be. Nothing is fitted."""
+"""Evaluation: hidden references, how well the pipeline finds them again, and how sure it may be."""
 
 from kg_pipeline.evaluation.baseline import FILE_NAME
+from kg_pipeline.evaluation.calibrating import CalibrationTables, add_version, calibrate
 from kg_pipeline.evaluation.errors import EvaluationError
 from kg_pipeline.evaluation.evaluating import Evaluation, Outcome, average_table, evaluate
 from kg_pipeline.evaluation.hidden_run import PROTOCOLS, HiddenRun, Protocol, Score, hidden_run
@@ -18,6 +19,7 @@ __all__ = [
     "NO_OCR",
     "PROTOCOLS",
     "STRESSES",
+    "CalibrationTables",
     "Evaluation",
     "EvaluationError",
     "HiddenRun",
@@ -25,8 +27,10 @@ __all__ = [
     "Outcome",
     "Protocol",
     "Score",
+    "add_version",
     "asked",
     "average_table",
+    "calibrate",
     "evaluate",
     "hidden_run",
     "is_lexical",

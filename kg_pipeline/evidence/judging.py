@@ -5,7 +5,17 @@ import polars as pl
 import pyarrow as pa
 
 from kg_pipeline.candidates import Corpus
+from kg_pipeline.candidates.folders import translation_key
+from kg_pipeline.candidates.fusion import REFERENCE
 from kg_pipeline.config import Collection, KeptRule
+from kg_pipeline.evidence.calibration import (
+    RERANKER,
+    Calibration,
+    any_of,
+    fused_parts,
+    fused_sum,
+    is_evidence_model,
+)
 from kg_pipeline.evidence.features import KEY, pair_features
 from kg_pipeline.evidence.model import EVIDENCE_SCORER, contributions, log_odds, sigmoid
 from kg_pipeline.evidence.ranking import with_ranks
@@ -20,11 +30,15 @@ def judge(
     candidate_pairs: pl.DataFrame,
     pair_scores: pl.DataFrame,
     verdicts: pl.DataFrame,
+    calibration: Calibration | None = None,
 ) -> pl.DataFrame:
     """Table visual_evidence: a row per candidate pair, accepted pair, and image and document among them.
 
-    `log_odds` and `score` are those of `pair_scores`; contributions are always the evidence model's. A document is
-    worth as much as its best passage that nobody rejected.
+    Without a calibration the scorer's log-odds decide, confidence is score/10, contributions are the evidence model's,
+    and a document is worth as much as its best passage that nobody rejected. With one, the fused log-odds decide about
+    passages, a document is what its passages together make likely, and the curves give the confidence; `log_odds` and
+    `score` stay a reranker's, while the evidence model's are replaced by the fitted ones. Raises ValueError for a
+    calibration of another scorer.
     """
     said = current_verdicts(verdicts, {table: getattr(corpus, table) for table in JUDGED_TABLES})
     pairs = pl.concat([candidate_pairs, _accepted_only(corpus, candidate_pairs, said)]).sort(KEY)
@@ -32,11 +46,14 @@ def judge(
     scored = scored.join(
         corpus.chunks.select("document_id", text_id="chunk_id"), on="text_id", how="left", maintain_order="left"
     )
-    parts = contributions(pairs)
-    texts = scored.with_columns(_contribution_list(parts), findings(parts))
+    parts = contributions(pairs).with_columns(pl.lit(None, pl.Float64()).alias(RERANKER))
+    decided = scored.with_columns(decisive="log_odds")
+    if calibration:
+        decided, parts = _fused(corpus, decided, parts, calibration)
+    texts = decided.with_columns(_contribution_list(parts), findings(parts))
     texts = texts.with_columns(_best_chunk(corpus, texts))
-    ranked = with_ranks(pl.concat([texts, _documents(texts)], how="diagonal"))
-    judged = _explained(ranked, corpus, collection.kept)
+    ranked = with_ranks(pl.concat([texts, _documents(texts, calibration)], how="diagonal"))
+    judged = _explained(_confident(ranked, collection.kept, calibration), corpus, collection.kept)
     return TABLES["visual_evidence"].conform(judged.select(TABLES["visual_evidence"].schema.names()))
 
 
@@ -50,7 +67,7 @@ def _accepted_only(corpus: Corpus, candidate_pairs: pl.DataFrame, said: pl.DataF
 
 
 def _scored(pairs: pl.DataFrame, pair_scores: pl.DataFrame) -> pl.DataFrame:
-    """`pairs` with log_odds, score, scorer, confidence; a pair nobody scored has none.
+    """`pairs` with log_odds, score, scorer; a pair nobody scored has no log-odds.
 
     Pairs added for a person's sake are scored here where the evidence model is the scorer; a reranker's scale and the
     evidence model's are never mixed in one order.
@@ -68,7 +85,60 @@ def _scored(pairs: pl.DataFrame, pair_scores: pl.DataFrame) -> pl.DataFrame:
     return scored.with_columns(
         scorer=pl.col("scorer").fill_null(scorer) if scorer else pl.col("scorer"),
         score=pl.when(pl.col("log_odds").is_not_null()).then("score"),
-    ).with_columns(confidence=pl.col("score") / 10)
+    )
+
+
+def _fused(
+    corpus: Corpus, scored: pl.DataFrame, parts: pl.DataFrame, calibration: Calibration
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`scored` and `parts` with the fused log-odds of passages; concepts stay as the scorer has them."""
+    if wrong := set(scored["scorer"].drop_nulls()) - {calibration.scorer}:
+        raise ValueError(f"this calibration is of {calibration.scorer}, the scores are of {', '.join(sorted(wrong))}")
+    works = corpus.documents.select(
+        "document_id", work=pl.col("path").map_elements(translation_key, return_dtype=pl.String())
+    )
+    rows = scored.join(works, on="document_id", how="left", maintain_order="left").with_row_index("row")
+    chunks = rows.filter(text_kind="chunk").with_columns(
+        counted=pl.col("position").is_not_null() & (pl.col("strategies") != [REFERENCE])
+    )
+    of_chunks = fused_parts(chunks, calibration)
+    decisive = chunks.select("row").with_columns(decisive=fused_sum(of_chunks))
+    fused = scored.with_row_index("row").update(decisive, on="row", how="left").drop("row")
+    parts = parts.with_row_index("row").update(of_chunks.with_columns(chunks["row"]), on="row", how="left").drop("row")
+    return _evidence_scores(fused, calibration), parts
+
+
+def _evidence_scores(rows: pl.DataFrame, calibration: Calibration) -> pl.DataFrame:
+    """Where the evidence model is the scorer, its fitted log-odds are the scores of record."""
+    if not is_evidence_model(calibration.scorer):
+        return rows
+    return rows.with_columns(
+        log_odds="decisive",
+        score=10 * sigmoid(pl.col("decisive")),
+        scorer=pl.lit(f"{calibration.scorer}+{calibration.name}"),
+    )
+
+
+def _confident(rows: pl.DataFrame, rule: KeptRule, calibration: Calibration | None) -> pl.DataFrame:
+    """`rows` with confidence, its source, the calibrator and the confidence from which a pair is kept."""
+    curves = calibration.curves if calibration else {}
+    kind, decisive = pl.col("text_kind"), pl.col("decisive")
+    by_score = pl.col("score") / 10
+    confidence, least = by_score, pl.lit(rule.min_confidence)
+    for name, curve in curves.items():
+        confidence = pl.when(kind == name).then(sigmoid(curve.slope * decisive + curve.intercept)).otherwise(confidence)
+        if curve.threshold is not None:
+            least = pl.when(kind == name).then(pl.lit(curve.threshold)).otherwise(least)
+    calibrated = kind.is_in(list(curves))
+    known = decisive.is_not_null()
+    return rows.with_columns(
+        confidence=pl.when(known).then(confidence),
+        confidence_source=pl.when(known).then(
+            pl.when(calibrated).then(pl.lit("calibrated")).otherwise(pl.lit("score"))
+        ),
+        calibrator=pl.when(known & calibrated).then(pl.lit(calibration.name if calibration else None, pl.String())),
+        min_confidence=least,
+    )
 
 
 def _contribution_list(parts: pl.DataFrame) -> pl.Series:
@@ -86,9 +156,9 @@ def _best_chunk(corpus: Corpus, texts: pl.DataFrame) -> pl.Series:
     """For a passage itself; for a concept the image's best passage that mentions it."""
     mentioning = (
         texts.filter(pl.col("text_kind") == "chunk")
-        .select("image_id", "log_odds", "position", chunk_id="text_id")
+        .select("image_id", "decisive", "position", chunk_id="text_id")
         .join(corpus.concept_mentions.select("chunk_id", "concept_id").unique(), on="chunk_id")
-        .sort(["log_odds", "position", "chunk_id"], descending=[True, False, False], nulls_last=True)
+        .sort(["decisive", "position", "chunk_id"], descending=[True, False, False], nulls_last=True)
         .unique(["image_id", "concept_id"], keep="first", maintain_order=True)
         .select("image_id", text_id="concept_id", mentioned_in="chunk_id")
     )
@@ -98,8 +168,8 @@ def _best_chunk(corpus: Corpus, texts: pl.DataFrame) -> pl.Series:
     ).to_series()
 
 
-def _documents(texts: pl.DataFrame) -> pl.DataFrame:
-    """One row per image and document: its best passage, rejected passages last."""
+def _documents(texts: pl.DataFrame, calibration: Calibration | None) -> pl.DataFrame:
+    """One row per image and document: its best passage, rejected passages last; see `judge` for what it is worth."""
     rejected = pl.col("verdict").eq(REJECTED).fill_null(False)
     accepted = pl.col("verdict").eq(ACCEPTED).any()
     all_rejected = pl.col("rejected").all()
@@ -107,7 +177,7 @@ def _documents(texts: pl.DataFrame) -> pl.DataFrame:
         texts.filter(pl.col("text_kind") == "chunk")
         .with_columns(rejected=rejected)
         .sort(
-            ["image_id", "document_id", "rejected", "log_odds", "position", "text_id"],
+            ["image_id", "document_id", "rejected", "decisive", "position", "text_id"],
             descending=[False, False, False, True, False, False],
             nulls_last=True,
         )
@@ -120,19 +190,29 @@ def _documents(texts: pl.DataFrame) -> pl.DataFrame:
             .then(pl.col("by").filter(pl.col("verdict") == ACCEPTED).first())
             .when(all_rejected)
             .then(pl.col("by").first()),
+            together=any_of(pl.when(all_rejected | ~pl.col("rejected")).then("decisive")).round(9),
         )
+        .with_columns(text_kind=pl.lit("document"), text_id="document_id")
     )
-    return best.with_columns(text_kind=pl.lit("document"), text_id="document_id")
+    return _together(best, calibration).drop("together") if calibration else best.drop("together")
+
+
+def _together(documents: pl.DataFrame, calibration: Calibration) -> pl.DataFrame:
+    """Documents for what their passages make likely together; the best passage's contributions and that of the rest."""
+    rest = pl.struct(name=pl.lit("other_passages"), value=(pl.col("together") - pl.col("decisive")).round(6))
+    pooled = documents.with_columns(contributions=pl.col("contributions").list.concat(pl.concat_list(rest)))
+    decisive = pl.when(pl.col("decisive").is_not_null()).then("together")
+    return _evidence_scores(pooled.with_columns(decisive=decisive), calibration)
 
 
 def _explained(ranked: pl.DataFrame, corpus: Corpus, rule: KeptRule) -> pl.DataFrame:
-    """`ranked` with type, confidence_source, calibrator, kept, reason."""
+    """`ranked` with type, kept, reason."""
     decorative = corpus.images.filter(pl.col("role") == "decorative").select(
         "image_id", decorative_reason=pl.col("decorative_reason").fill_null("by its role")
     )
     rows = ranked.join(decorative, on="image_id", how="left", maintain_order="left")
     by_rule = (
-        (pl.col("confidence") >= rule.min_confidence)
+        (pl.col("confidence") >= pl.col("min_confidence"))
         & (pl.col("rank") <= rule.max_rank)
         & pl.col("decorative_reason").is_null()
     )
@@ -140,8 +220,6 @@ def _explained(ranked: pl.DataFrame, corpus: Corpus, rule: KeptRule) -> pl.DataF
         type=pl.when(pl.col("text_kind") == "concept")
         .then(pl.lit("ILLUSTRATES"))
         .otherwise(pl.lit("HAS_VISUAL_EVIDENCE")),
-        confidence_source=pl.when(pl.col("confidence").is_not_null()).then(pl.lit("score")),
-        calibrator=pl.lit(None, pl.String()),
         kept=pl.when(pl.col("verdict") == ACCEPTED)
         .then(pl.lit(True))
         .when(pl.col("verdict") == REJECTED)

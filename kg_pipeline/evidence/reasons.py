@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from kg_pipeline.config import KeptRule
+from kg_pipeline.evidence.calibration import RERANKER
 from kg_pipeline.evidence.model import EVIDENCE_SCORER
 
 # What is found → the features that speak of it. Together they must be worth saying: `WORTH_SAYING` log-odds.
@@ -33,6 +34,7 @@ FINDINGS: Mapping[str, tuple[str, ...]] = {
     "the concept is in the file name or folder": ("concept_in_name",),
     "the concept is read in the picture": ("concept_in_image",),
     "a likely passage mentions the concept": ("concept_passage",),
+    "the reranker finds it in the pixels": (RERANKER,),
 }
 WORTH_SAYING = 0.2
 FINDINGS_SAID = 3
@@ -53,20 +55,22 @@ def findings(parts: pl.DataFrame) -> pl.Series:
 
 
 def reason(rule: KeptRule) -> pl.Expr:
-    """Needs findings, score, confidence, rank, log_odds, scorer, verdict, by, decorative_reason."""
+    """Needs findings, score, confidence, min_confidence, rank, log_odds, scorer, verdict, by, decorative_reason."""
     score = pl.when(pl.col("score").is_null()).then(pl.lit("none")).otherwise(_number("score", 1))
-    by_words = pl.when(pl.col("scorer") == EVIDENCE_SCORER).then(pl.lit(NOT_LOOKED_AT)).otherwise(pl.lit(""))
+    by_words = (
+        pl.when(pl.col("scorer").str.starts_with(EVIDENCE_SCORER)).then(pl.lit(NOT_LOOKED_AT)).otherwise(pl.lit(""))
+    )
     return pl.concat_str(pl.lit("Score: "), score, pl.lit(" — "), "findings", by_words, pl.lit("; "), _kept(rule))
 
 
 def _kept(rule: KeptRule) -> pl.Expr:
     confidence, rank = pl.col("confidence"), pl.col("rank")
-    enough, near = confidence >= rule.min_confidence, rank <= rule.max_rank
+    enough, near = confidence >= pl.col("min_confidence"), rank <= rule.max_rank
     said_confidence = pl.concat_str(
         pl.lit("confidence "),
         _number("confidence", 2),
         pl.when(enough).then(pl.lit(" ≥ ")).otherwise(pl.lit(" < ")),
-        pl.lit(f"{rule.min_confidence:.2f}"),
+        _number("min_confidence", 2),
     )
     said_rank = pl.concat_str(
         pl.lit("rank "), rank, pl.when(near).then(pl.lit(" ≤ ")).otherwise(pl.lit(" > ")), pl.lit(str(rule.max_rank))

@@ -219,15 +219,15 @@ def test_ranks_have_no_ties_and_margins_follow_from_them(cells):
             "text_kind": ["chunk"] * len(cells),
             "text_id": [f"t{text}" for _, text in cells],
             "position": pl.Series([text + 1 for _, text in cells], dtype=pl.Int64),
-            "log_odds": pl.Series(list(cells.values()), dtype=pl.Float64),
+            "decisive": pl.Series(list(cells.values()), dtype=pl.Float64),
         }
-    ).with_columns(score=10 / (1 + (-pl.col("log_odds")).exp()))
+    ).with_columns(score=10 / (1 + (-pl.col("decisive")).exp()))
     ranked = with_ranks(rows)
     assert ranked.height == rows.height
     for group, rank, margin in (("image_id", "rank", "margin"), ("text_id", "image_rank", "image_margin")):
         for _, members in ranked.group_by(group):
             ordered = members.sort(rank)
-            values = ordered["log_odds"].to_list()
+            values = ordered["decisive"].to_list()
             assert ordered[rank].to_list() == list(range(1, len(members) + 1))
             assert values == sorted(values, key=lambda value: (value is None, -(value or 0)))
             for place, (value, above) in enumerate(zip(values, ordered[margin], strict=True)):
