@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 
 from assets.candidates import CORPUS_TABLES, load_corpus
-from kg_pipeline.evidence import EVIDENCE_SCORER, judge
+from kg_pipeline.evidence import EVIDENCE_SCORER, Calibration, calibration_of, judge
 from kg_pipeline.evidence import score_pairs as score_with_evidence_model
 from kg_pipeline.orchestration.partitions import by_collection
 from kg_pipeline.orchestration.progress import logged_progress
@@ -66,7 +66,9 @@ def pair_scores(
     return scores
 
 
-@dg.asset(**table_asset("visual_evidence"), **placed, deps=[*CORPUS_TABLES, "verdicts"])
+@dg.asset(
+    **table_asset("visual_evidence"), **placed, deps=[*CORPUS_TABLES, "verdicts", "evidence_weights", "calibrators"]
+)
 def visual_evidence(
     context: dg.AssetExecutionContext,
     collections: Collections,
@@ -77,8 +79,12 @@ def visual_evidence(
     """Rank the pairs, give each a confidence and a reason, and decide which become edges."""
     collection = collections.get(context.partition_key)
     corpus = load_corpus(tables, collection.name)
-    verdicts = tables.store().read("verdicts", collection.name)
-    evidence = judge(collection, corpus, candidate_pairs.collect(), pair_scores.collect(), verdicts)
+    verdicts, scores = tables.store().read("verdicts", collection.name), pair_scores.collect()
+    weights, calibrators = (tables.store().read(name, collection.name) for name in ("evidence_weights", "calibrators"))
+    scorer = _scorer(scores)
+    calibration = calibration_of(scorer, weights, calibrators)
+    evidence = judge(collection, corpus, candidate_pairs.collect(), scores, verdicts, calibration)
+    context.add_output_metadata({"calibration": _said_of(calibration, scorer, calibrators)})
     kept = evidence.filter("kept").group_by("type", "text_kind").len().sort("type", "text_kind")
     context.add_output_metadata({f"kept/{type_}/{kind}": count for type_, kind, count in kept.iter_rows()})
     counts = count_verdicts(verdicts, {table: getattr(corpus, table) for table in JUDGED_TABLES})
@@ -112,6 +118,15 @@ def edge_reasons(
         )
     context.add_output_metadata({"reranker": choice.reason, **asdict(report)})
     return reasons
+
+
+def _said_of(calibration: Calibration | None, scorer: str, calibrators: pl.DataFrame) -> str:
+    if calibration:
+        return f"{calibration.name}, of {calibration.scorer}"
+    if calibrators.is_empty():
+        return "none: confidence is score / 10; `kg-pipeline calibrate` fits one on the collection's references"
+    others = ", ".join(calibrators["scorer"].unique().sort())
+    return f"none of {scorer}, only of {others}: confidence is score / 10 until `kg-pipeline calibrate` has run again"
 
 
 def _scorer(scores: pl.DataFrame) -> str:

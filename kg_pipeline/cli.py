@@ -3,6 +3,7 @@
 import typer
 
 from kg_pipeline.commands import graph, review
+from kg_pipeline.commands.calibrate import calibrate
 from kg_pipeline.commands.dev import dev
 from kg_pipeline.commands.doctor import doctor
 from kg_pipeline.commands.evaluate import evaluate
@@ -17,7 +18,7 @@ from kg_pipeline.storage import StorageError
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Pictures for a knowledge graph."
 )
-for command in (demo, run, tables, score, evaluate, dev, doctor):
+for command in (demo, run, tables, score, evaluate, calibrate, dev, doctor):
     app.command()(command)
 app.add_typer(graph.app, name="graph")
 app.add_typer(review.app, name="review")

@@ -5,11 +5,11 @@ from typing import Any
 
 import dagster as dg
 
-from assets import candidates, embeddings, evaluation, graph, ingestion, reports, scoring
+from assets import calibration, candidates, embeddings, evaluation, graph, ingestion, reports, scoring
 from kg_pipeline.orchestration.checks import checks
 from kg_pipeline.orchestration.io_manager import TableIOManager
-from kg_pipeline.orchestration.jobs import evaluate, whole_path, without_graph
-from kg_pipeline.orchestration.schedules import nightly
+from kg_pipeline.orchestration.jobs import calibrate, evaluate, whole_path, without_graph
+from kg_pipeline.orchestration.schedules import nightly, weekly_calibration
 from kg_pipeline.orchestration.sensors import new_collections
 from resources.collections import Collections
 from resources.graph import Graph
@@ -34,10 +34,12 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
     }
     resources["io_manager"] = TableIOManager(tables=resources["tables"])
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([ingestion, embeddings, candidates, scoring, reports, graph, evaluation]),
+        assets=dg.load_assets_from_modules(
+            [ingestion, embeddings, candidates, scoring, reports, graph, evaluation, calibration]
+        ),
         asset_checks=checks,
-        jobs=[whole_path, without_graph, evaluate],
-        schedules=[nightly],
+        jobs=[whole_path, without_graph, evaluate, calibrate],
+        schedules=[nightly, weekly_calibration],
         sensors=[new_collections],
         resources=resources,
         executor=step_processes,

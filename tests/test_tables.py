@@ -32,6 +32,11 @@ CONTRACT = {
         "path image_id reason duplicate_of best_document_path best_chunk_id score confidence suggestion_rank"
     ),
     "verdicts": "image_id text_kind document_id text_sha256 verdict by at",
+    "evidence_weights": "version scorer feature weight shipped",
+    "calibrators": (
+        "version calibrator scorer text_kind slope intercept threshold target_precision precision coverage "
+        "coverage_before pictures accuracy ece ece_floor"
+    ),
     "evaluation": "scenario protocol stress scorer metric k value n ci_low ci_high",
 }
 

@@ -1,7 +1,13 @@
 """Evaluation: hidden references, how well the pipeline finds them again, and how sure it may be."""
 
 from kg_pipeline.evaluation.baseline import FILE_NAME
-from kg_pipeline.evaluation.calibrating import CalibrationTables, add_version, calibrate
+from kg_pipeline.evaluation.calibrating import (
+    CalibrationTables,
+    add_version,
+    calibrate,
+    keep_version,
+    recorded_versions,
+)
 from kg_pipeline.evaluation.errors import EvaluationError
 from kg_pipeline.evaluation.evaluating import Evaluation, Outcome, average_table, evaluate
 from kg_pipeline.evaluation.hidden_run import PROTOCOLS, HiddenRun, Protocol, Score, hidden_run
@@ -34,9 +40,11 @@ __all__ = [
     "evaluate",
     "hidden_run",
     "is_lexical",
+    "keep_version",
     "measure_labels",
     "read_corpus",
     "read_labels",
+    "recorded_versions",
     "score_labels",
     "scorer_of",
     "stress_name",

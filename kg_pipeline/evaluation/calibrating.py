@@ -20,7 +20,8 @@ from kg_pipeline.evaluation.hidden_run import Score, hidden_run
 from kg_pipeline.evaluation.measures import top1_answers
 from kg_pipeline.evaluation.reliability import calibration_error, simulated_floor
 from kg_pipeline.evaluation.truth import asked, truth_of, with_truth
-from kg_pipeline.evidence import PRIOR_WEIGHTS, Calibration, score_pairs
+from kg_pipeline.evidence import PRIOR_WEIGHTS, RERANKER_PRIOR, Calibration, score_pairs
+from kg_pipeline.storage import TableStore
 from kg_pipeline.tables import TABLES
 
 FEWEST_KEPT = 20
@@ -86,9 +87,23 @@ def add_version(before: CalibrationTables, new: CalibrationTables) -> Calibratio
     return CalibrationTables(*(pl.concat(tables) for tables in zip(before, added, strict=True)))
 
 
+def recorded_versions(store: TableStore, collection: str) -> CalibrationTables:
+    """All versions of a collection so far."""
+    return CalibrationTables(*(store.read(name, collection) for name in CalibrationTables._fields))
+
+
+def keep_version(store: TableStore, collection: str, new: CalibrationTables) -> CalibrationTables:
+    """Add the version to the tables of a collection, and return them. Weights go first: curves make a version count."""
+    after = add_version(recorded_versions(store, collection), new)
+    for name, table in zip(CalibrationTables._fields, after, strict=True):
+        store.write(name, collection, table)
+    return after
+
+
 def _weight_rows(calibration: Calibration) -> pl.DataFrame:
+    of_all = {"version": 1, "scorer": calibration.scorer}
     rows = [
-        {"version": 1, "scorer": calibration.scorer, "feature": name, "weight": weight, "shipped": PRIOR_WEIGHTS[name]}
+        {**of_all, "feature": name, "weight": weight, "shipped": PRIOR_WEIGHTS.get(name, RERANKER_PRIOR)}
         for name, weight in calibration.weights.items()
     ]
     return TABLES["evidence_weights"].rows(rows)
@@ -127,8 +142,13 @@ def _curve_rows(
 
 
 def _threshold(evidence: pl.DataFrame, truth: pl.DataFrame, kind: str, rule: KeptRule, target: float) -> float:
-    """The least confidence from which the share `target` of the kept pairs is right; CERTAINTY if there is none."""
-    pairs = _asked_pairs(evidence, truth, kind, rule).sort("confidence", descending=True)
+    """The least confidence, not below the rule's, from which the share `target` of the kept pairs is right.
+
+    CERTAINTY if there is none. Below the rule's: what is more likely wrong than right is not kept because the average
+    of all that is kept can bear it.
+    """
+    pairs = _asked_pairs(evidence, truth, kind, rule).filter(pl.col("confidence") >= rule.min_confidence)
+    pairs = pairs.sort("confidence", descending=True)
     enough = (
         pairs.with_columns(kept=pl.int_range(1, pl.len() + 1), precision=pl.col("right").cum_sum())
         .with_columns(precision=pl.col("precision") / pl.col("kept"))

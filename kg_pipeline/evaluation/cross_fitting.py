@@ -1,6 +1,7 @@
 """Judging every picture by weights and curves that were fitted without it, and fitting them on all pictures."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 import polars as pl
@@ -34,31 +35,32 @@ def can_fit(truth: pl.DataFrame) -> bool:
 def cross_fitted(collection: Collection, corpus: Corpus, run: HiddenRun, truth: pl.DataFrame) -> pl.DataFrame:
     """The evidence of a `folds` run, each fold judged by weights and curves of the other folds: evidence with `fold`.
 
-    What a picture's own reference says goes into nothing that judges it. (References of other folds that vote for
-    training pictures are not hidden a second time.)
+    What a picture's own reference says goes into nothing that judges it: the curves for a fold, too, come from answers
+    whose weights were fitted without it. (Its references that vote for training pictures are not hidden again.)
     """
-    weights = {fold: fit(run, truth, without=fold) for fold in _folds(run)}
-    raw = _judged(collection, corpus, run, weights)
-    fitted = {
-        fold: Calibration(of.scorer, of.weights, curves(raw.filter(pl.col("fold") != fold), truth))
-        for fold, of in weights.items()
-    }
+    fitted = {}
+    for fold in _folds(run):
+        others = uncalibrated(collection, corpus, run, truth, without=fold)
+        fitted[fold] = fit(run, truth, without={fold}).with_curves(curves(others, truth))
     return _judged(collection, corpus, run, fitted)
 
 
-def uncalibrated(collection: Collection, corpus: Corpus, run: HiddenRun, truth: pl.DataFrame) -> pl.DataFrame:
-    """The same with weights of the other folds and no curves: what curves are fitted on."""
-    return _judged(collection, corpus, run, {fold: fit(run, truth, without=fold) for fold in _folds(run)})
+def uncalibrated(
+    collection: Collection, corpus: Corpus, run: HiddenRun, truth: pl.DataFrame, without: int | None = None
+) -> pl.DataFrame:
+    """The same with weights of the other folds and no curves: what curves are fitted on. `without`: not that fold."""
+    folds = [fold for fold in _folds(run) if fold != without]
+    left_out = set() if without is None else {without}
+    return _judged(collection, corpus, run, {fold: fit(run, truth, without={fold} | left_out) for fold in folds})
 
 
-def fit(run: HiddenRun, truth: pl.DataFrame, without: int | None = None) -> Calibration:
-    """Weights fitted on the pictures of a run (but those of one fold), with curves that change nothing."""
+def fit(run: HiddenRun, truth: pl.DataFrame, without: AbstractSet[int] = frozenset()) -> Calibration:
+    """Weights fitted on the pictures of a run (but those of some folds), with curves that change nothing."""
     scorer = scorer_of(run)
     pairs = with_truth(run.pairs.filter(text_kind="chunk"), truth).with_columns(
         counted=pl.col("strategies") != [REFERENCE]
     )
-    if without is not None:
-        pairs = pairs.filter(pl.col("fold") != without)
+    pairs = pairs.filter(~pl.col("fold").is_in(sorted(without)))
     log_odds = run.evidence.filter(text_kind="chunk").select(*KEY, "log_odds")
     weights = fit_weights(
         pairs.join(log_odds, on=KEY, how="left", maintain_order="left"), with_reranker=not is_evidence_model(scorer)

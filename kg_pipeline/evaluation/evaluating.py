@@ -1,7 +1,7 @@
 """A whole evaluation of a collection: every protocol under every stress, measured by scenario, beside the baseline."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -9,6 +9,7 @@ import polars as pl
 from kg_pipeline.candidates import Corpus
 from kg_pipeline.config import Collection
 from kg_pipeline.evaluation.baseline import FILE_NAME, file_name_baseline
+from kg_pipeline.evaluation.cross_fitting import can_fit, cross_fitted
 from kg_pipeline.evaluation.errors import EvaluationError
 from kg_pipeline.evaluation.hidden_run import HiddenRun, Protocol, Score, hidden_run
 from kg_pipeline.evaluation.intervals import Estimate, Values, average
@@ -22,6 +23,8 @@ from kg_pipeline.tables import TABLES
 
 TABLE = TABLES["evaluation"]
 DIGITS = 6
+FITTED = " + fitted"
+"""Stands behind the scorer where weights and curves were fitted on the other folds."""
 Row = dict[str, object]
 
 
@@ -67,10 +70,14 @@ def evaluate(
     stresses: Sequence[frozenset[str]] = (frozenset(),),
     facets: tuple[str, ...] = (),
     score: Score = lambda _, pairs: score_pairs(pairs),
+    *,
+    fitted: bool = True,
 ) -> Evaluation:
     """Hide the references of `corpus`, run the pipeline, measure. Raises EvaluationError when there is nothing to hide.
 
-    `facets` (see scenarios.FACETS) are measured apart beside the whole.
+    `facets` (see scenarios.FACETS) are measured apart beside the whole. `fitted`: where there are references enough,
+    judge each fold by weights and curves of the other folds, as a calibrated collection is judged; but what pictures
+    rank for a passage is measured by the scorer alone.
     """
     truth = truth_of(corpus)
     if truth.is_empty():
@@ -85,7 +92,12 @@ def evaluate(
         hard = stressed(corpus, stress)
         baseline = file_name_baseline(hard, CUTOFFS[-1])
         for protocol in protocols:
-            outcome = _outcome(hidden_run(collection, hard, protocol, score), protocol, stress, truth, baseline)
+            run = hidden_run(collection, hard, protocol, score)
+            scorer = ", ".join(run.evidence["scorer"].drop_nulls().unique().sort()) or EVIDENCE_SCORER
+            if fitted and protocol == "folds" and can_fit(truth):
+                run = replace(run, evidence=cross_fitted(collection, hard, run, truth))
+                scorer += FITTED
+            outcome = _outcome(run, scorer, protocol, stress, truth, baseline)
             outcomes.append(outcome)
             for scenario, part in parts.items():
                 where: Row = {"scenario": scenario, "protocol": protocol, "stress": outcome.stress}
@@ -115,12 +127,10 @@ def average_table(evaluations: Sequence[Evaluation]) -> pl.DataFrame:
 
 
 def _outcome(
-    run: HiddenRun, protocol: Protocol, stress: frozenset[str], truth: pl.DataFrame, baseline: pl.DataFrame
+    run: HiddenRun, scorer: str, protocol: Protocol, stress: frozenset[str], truth: pl.DataFrame, baseline: pl.DataFrame
 ) -> Outcome:
-    scorers = run.evidence["scorer"].drop_nulls().unique().sort().to_list()
     of_asked = pl.col("image_id").is_in(asked(truth, "chunk").implode())
     answers = with_truth(run.evidence.filter(of_asked), truth)
-    scorer = ", ".join(scorers) or EVIDENCE_SCORER
     return Outcome(protocol, stress_name(stress), scorer, run, answers, truth, baseline)
 
 

@@ -2,6 +2,7 @@
 
 from kg_pipeline.evidence.calibration import (
     PRIOR_WEIGHTS,
+    RERANKER_PRIOR,
     Calibration,
     Curve,
     calibration_of,
@@ -17,6 +18,7 @@ from kg_pipeline.evidence.selection import Candidates, select_candidates
 __all__ = [
     "EVIDENCE_SCORER",
     "PRIOR_WEIGHTS",
+    "RERANKER_PRIOR",
     "Calibration",
     "Candidates",
     "Curve",

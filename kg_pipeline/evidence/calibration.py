@@ -14,11 +14,10 @@ from kg_pipeline.ids import stable_id
 RERANKER = "reranker"
 """The part of the fused log-odds that a model reranker brings: its own log-odds, weighted."""
 FUSED_FEATURES = tuple(name for name in PASSAGE.weights if name != RIVALS)
-PRIOR_WEIGHTS: Mapping[str, float] = {
-    **{name: PASSAGE.scale * PASSAGE.weights[name] for name in FUSED_FEATURES},
-    RERANKER: 1.0,
-}
-"""Where fitting starts from and what few references are drawn back to: the evidence model's, and a reranker's as is."""
+PRIOR_WEIGHTS: Mapping[str, float] = {name: PASSAGE.scale * PASSAGE.weights[name] for name in FUSED_FEATURES}
+"""Where fitting starts from, and what few references are drawn back to: the evidence model as shipped."""
+RERANKER_PRIOR = 1.0
+"""The same for a reranker: its log-odds as they are."""
 NO_PASSAGE = 3.5
 """Fused log-odds of "it belongs to no passage": 2.5 weighted points of the evidence model at its scale."""
 

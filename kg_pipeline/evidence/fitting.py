@@ -5,7 +5,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from kg_pipeline.evidence.calibration import FUSED_FEATURES, PRIOR_WEIGHTS, RERANKER
+from kg_pipeline.evidence.calibration import PRIOR_WEIGHTS, RERANKER, RERANKER_PRIOR
 
 # Measured on three corpora of 93 to 168 pictures, a fifth held out at a time: between a third of this and three times
 # as much strict@1 moves by two points, and stays above the weights as shipped. In pictures, not per picture: the more
@@ -18,15 +18,15 @@ def fit_weights(pairs: pl.DataFrame, *, with_reranker: bool) -> dict[str, float]
 
     `pairs`: image_id, features, log_odds, counted, right; pictures without a true passage among the counted teach
     nothing. Minimises the conditional logit loss, mean over pictures of -log(softmax mass on true passages), plus
-    RIDGE_PICTURES / pictures * squared distance from PRIOR_WEIGHTS (McFadden 1974; maximum a posteriori). No weight
-    changes its sign: what speaks for a pair may weigh nothing, never against it.
+    RIDGE_PICTURES / pictures * squared distance from the shipped weights (McFadden 1974; maximum a posteriori). No
+    weight changes its sign: what speaks for a pair may weigh nothing, never against it.
     """
-    names = [*FUSED_FEATURES, *([RERANKER] if with_reranker else [])]
-    prior = np.array([PRIOR_WEIGHTS[name] for name in names])
+    priors = {**PRIOR_WEIGHTS, **({RERANKER: RERANKER_PRIOR} if with_reranker else {})}
+    names, prior = list(priors), np.array([*priors.values()])
     counted = pairs.filter("counted").sort("image_id", maintain_order=True)
     counted = counted.filter(pl.col("right").any().over("image_id"))
     if counted.is_empty():
-        return dict(zip(names, prior.tolist(), strict=True))
+        return priors
     sign = np.where(prior < 0, -1.0, 1.0)
     inputs = _inputs(counted, names) * sign
     image = counted["image_id"].rank("dense").cast(pl.Int64).to_numpy() - 1
@@ -42,7 +42,7 @@ def fit_weights(pairs: pl.DataFrame, *, with_reranker: bool) -> dict[str, float]
         return float((mass - right_mass).mean() + RIDGE_PICTURES / pictures * away @ away), gradient
 
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(names)).x
-    return {name: round(float(value), 6) for name, value in zip(names, found * sign, strict=True)}
+    return {name: round(float(value), 6) for name, value in zip(names, found * sign + 0.0, strict=True)}
 
 
 def _inputs(pairs: pl.DataFrame, names: list[str]) -> NDArray[np.float64]:

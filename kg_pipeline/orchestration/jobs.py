@@ -20,3 +20,8 @@ evaluate = dg.define_asset_job(
     selection=dg.AssetSelection.assets("evaluation"),
     description="Hide the references of a collection, find them again in memory, and say how well that goes.",
 )
+calibrate = dg.define_asset_job(
+    "calibrate",
+    selection=dg.AssetSelection.assets("evidence_weights", "calibrators"),
+    description="Fit weights and confidence curves on the references of a collection; the next run judges by them.",
+)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from kg_pipeline.orchestration.jobs import whole_path
+from kg_pipeline.orchestration.jobs import calibrate, whole_path
 
 
 @dg.schedule(
@@ -15,9 +15,24 @@ from kg_pipeline.orchestration.jobs import whole_path
 )
 def nightly(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """One run per collection."""
+    yield from _one_run_each(context)
+
+
+@dg.schedule(
+    job=calibrate,
+    cron_schedule="0 22 * * 6",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Every collection, Saturdays at ten: a nightly run does not move all confidences, this one may.",
+)
+def weekly_calibration(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """One run per collection."""
+    yield from _one_run_each(context)
+
+
+def _one_run_each(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     names = sorted(context.instance.get_dynamic_partitions("collections"))
     if not names:
         yield dg.SkipReason("no collections yet; the sensor `new_collections` adds those of the configuration")
-    night = context.scheduled_execution_time.date().isoformat()
+    day = context.scheduled_execution_time.date().isoformat()
     for name in names:
-        yield dg.RunRequest(partition_key=name, run_key=f"{night}:{name}")
+        yield dg.RunRequest(partition_key=name, run_key=f"{day}:{name}")
