@@ -105,18 +105,16 @@ def _print_changes(compared: Tables) -> None:
         if part(table)["before"].is_null().all():
             out.print(f"[dim]{escape(name)}: no evaluation of before to compare with[/]")
             continue
-        if changed.is_empty():
-            out.print(f"{escape(name)}: as in the evaluation before")
-            continue
         shown = Table(f"{escape(name)}: changed since the last evaluation", "before", "now", "", show_edge=False)
         for row in changed.iter_rows(named=True):
             headline = next((one for one in HEADLINES if (one.metric, one.k) == (row["metric"], row["k"])), None)
-            if headline:
+            # What rounds to the same figure is no news: sums in another order move the last digits.
+            if headline and headline.number(row["before"]) != headline.number(row["value"]):
                 setting = row["protocol"] if row["stress"] == "none" else f"{row['protocol']}, {row['stress']}"
                 numbers = headline.number(row["before"]), headline.number(row["value"])
                 mark = " beyond noise" if row["beyond_noise"] else ""
                 shown.add_row(f"{setting}: {headline.label.strip()}", *numbers, headline.change(row["delta"]) + mark)
-        out.print(shown)
+        out.print(shown if shown.row_count else f"{escape(name)}: as in the evaluation before")
 
 
 def _of(
