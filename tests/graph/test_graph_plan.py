@@ -4,7 +4,7 @@ from graph_tables import tables_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kg_pipeline.graph import Graph, GraphError, check_mass_delete, plan, wanted_graph
+from kg_pipeline.graph import Graph, GraphError, batching, check_mass_delete, plan, wanted_graph
 from kg_pipeline.graph.batching import batches
 from kg_pipeline.graph.model import ENDS, RELATIONSHIPS, SYNCED_NODES
 from kg_pipeline.graph.planning import FREE_DELETES, applied, key_columns
@@ -79,6 +79,22 @@ def test_batches_cover_all_rows_in_order_within_the_limits(texts, max_rows, max_
     assert [value for batch in found for value in batch["id"]] == texts
     assert all(0 < batch.height <= max_rows for batch in found)
     assert all(sum(100 + len(t.encode()) for t in batch["id"]) <= max_bytes for batch in found if batch.height > 1)
+
+
+def test_groups_of_a_round_share_no_node_and_the_rounds_have_every_row(monkeypatch):
+    monkeypatch.setattr(batching, "PARALLEL_ROWS", 1)
+    starts = [f"c{n}" for n in range(200)]
+    rows = pl.DataFrame({"start": [*starts, *["c0"] * 200], "end": [*["i0"] * 200, *(f"i{n}" for n in range(200))]})
+    found = list(batching.rounds(rows, ("Chunk", "id", "Image", "id")))
+    assert len(found) == batching.WRITERS
+    for groups in found:
+        for side in ("start", "end"):
+            nodes = [node for group in groups for node in group[side].unique()]
+            assert len(nodes) == len(set(nodes))
+    together = pl.concat([group for groups in found for group in groups])
+    assert together.sort("start", "end").equals(rows.sort("start", "end"))
+    [[whole]] = batching.rounds(rows, ("Chunk", "id", "Chunk", "id"))
+    assert whole.equals(rows)
 
 
 def images(number):
