@@ -6,13 +6,8 @@ import polars as pl
 from kg_pipeline.images import thumbnail
 from kg_pipeline.orchestration.partitions import by_collection
 from kg_pipeline.orchestration.table_assets import table_asset
-from kg_pipeline.reports import (
-    TABLES_SHOWN,
-    find_orphans,
-    is_scored_without_pixels,
-    pictures_without_text,
-    write_gallery,
-)
+from kg_pipeline.orphans import find_orphans
+from kg_pipeline.reports import TABLES_SHOWN, is_scored_without_pixels, pictures_without_text, write_gallery
 from resources.collections import Collections
 from resources.tables import Tables
 

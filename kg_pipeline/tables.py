@@ -360,7 +360,10 @@ TABLES: Mapping[str, Table] = {
                 best_chunk_id=(TEXT, "and the passage"),
                 score=(FLOAT, "0–10 of that passage"),
                 confidence=(FLOAT, "0–1 of that passage"),
-                suggestion_rank=(INT, "1… over all orphans with a suggestion, most promising first"),
+                suggestion_rank=(INT, "1… over all orphans with a suggestion, most promising first, groups together"),
+                suggestion_group=(TEXT, "path of the first file of a series, or of copies, that is one suggestion"),
+                suggestion_value=(FLOAT, "confidence times what the document gains: less the more pictures it shows"),
+                near_duplicate_of=(TEXT, "path of a used image that looks the same and has other bytes"),
             ),
         ),
         Table(

@@ -12,7 +12,7 @@ from kg_pipeline.config import load_collections
 from kg_pipeline.documents import read_documents
 from kg_pipeline.evidence import judge, score_pairs, select_candidates
 from kg_pipeline.images import read_image_texts, read_inventory
-from kg_pipeline.reports import find_orphans, incomplete_sources, missing_references, questionable_references
+from kg_pipeline.orphans import find_orphans, incomplete_sources, missing_references, questionable_references
 from kg_pipeline.tables import TABLES
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -29,7 +29,8 @@ CONTRACT = {
     ),
     "edge_reasons": "image_id text_kind text_id scorer reason written",
     "orphan_images": (
-        "path image_id reason duplicate_of best_document_path best_chunk_id score confidence suggestion_rank"
+        "path image_id reason duplicate_of best_document_path best_chunk_id score confidence suggestion_rank "
+        "suggestion_group suggestion_value near_duplicate_of"
     ),
     "verdicts": "image_id text_kind document_id text_sha256 verdict by at",
     "evidence_weights": "version scorer feature weight shipped",

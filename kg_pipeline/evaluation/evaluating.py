@@ -17,6 +17,7 @@ from kg_pipeline.evaluation.measures import CUTOFFS, KIND_OF, Sample, measure, m
 from kg_pipeline.evaluation.reliability import calibration_error
 from kg_pipeline.evaluation.scenarios import ALL, scenarios
 from kg_pipeline.evaluation.stress import stress_name, stressed
+from kg_pipeline.evaluation.suggestions import suggested
 from kg_pipeline.evaluation.truth import asked, truth_of, with_truth
 from kg_pipeline.evidence import EVIDENCE_SCORER, score_pairs
 from kg_pipeline.tables import TABLES
@@ -99,9 +100,10 @@ def evaluate(
                 scorer += FITTED
             outcome = _outcome(run, scorer, protocol, stress, truth, baseline)
             outcomes.append(outcome)
+            suggestions = suggested(hard, protocol, outcome.run.evidence)
             for scenario, part in parts.items():
                 where: Row = {"scenario": scenario, "protocol": protocol, "stress": outcome.stress}
-                found = measure(outcome.run.evidence, outcome.run.rivals, part)
+                found = measure(outcome.run.evidence, outcome.run.rivals, suggestions, part)
                 rows += rows_of(found, {**where, "scorer": outcome.scorer})
                 rows += rows_of(measure_ranks(baseline, part), {**where, "scorer": FILE_NAME})
     return Evaluation(collection.name, corpus, tuple(outcomes), TABLE.rows(rows))

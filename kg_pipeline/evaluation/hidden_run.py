@@ -50,7 +50,7 @@ def hidden_run(
     true = truth_of(corpus).filter("strict", text_kind="chunk")
     parts = [
         _pass(collection, hidden, true, pictures, fold, score)
-        for fold, pictures, hidden in track(list(_passes(corpus, protocol)), f"hiding references ({protocol})")
+        for fold, pictures, hidden in track(list(hiding_passes(corpus, protocol)), f"hiding references ({protocol})")
     ]
     return HiddenRun(
         pl.concat(part.pairs for part in parts).sort("image_id", "text_kind", "position"),
@@ -75,7 +75,7 @@ def without_references(corpus: Corpus, image_ids: pl.Series) -> Corpus:
     return corpus.with_references(visible)
 
 
-def _passes(corpus: Corpus, protocol: Protocol) -> Iterator[tuple[int, pl.Series, Corpus]]:
+def hiding_passes(corpus: Corpus, protocol: Protocol) -> Iterator[tuple[int, pl.Series, Corpus]]:
     """Fold, its pictures, and the corpus in which they are hidden."""
     image_ids = corpus.images["image_id"]
     if protocol == "cold":

@@ -11,6 +11,7 @@ from kg_pipeline.evaluation.reliability import calibration_error, simulated_floo
 from kg_pipeline.evaluation.truth import asked, with_truth
 
 CUTOFFS = (1, 10, 50)
+FIRST_SUGGESTIONS = 10
 
 METRICS: Mapping[str, str] = {
     "recall": "share of pictures with a passage that holds their reference among the first k (strict)",
@@ -24,7 +25,8 @@ METRICS: Mapping[str, str] = {
     "no_candidate": "share of pictures for which no passage was proposed at all",
     "kept_precision": "share of the passage edges kept by the collection's rule that are true",
     "kept_coverage": "share of pictures with such an edge",
-    "suggestion": "share of the pictures with such an edge whose best one is in a document that embeds them",
+    "suggestion": "share of the suggestions of the orphan report (its first k) whose document embeds the picture",
+    "suggestion_coverage": "share of pictures for which the orphan report suggests a passage",
     "ece_passage": "expected calibration error of the first passage's confidence",
     "ece_document": "the same of the first document",
     "concept": "share of pictures whose first concept is named in a passage, or its headings, that embeds them",
@@ -52,8 +54,10 @@ class Sample:
             yield f"{self.metric}_floor", self.k, simulated_floor(self.values[:, 0])
 
 
-def measure(evidence: pl.DataFrame, rivals: pl.DataFrame, truth: pl.DataFrame) -> list[Sample]:
-    """All measures of pictures in `truth`. `evidence` and `rivals` are those of a HiddenRun."""
+def measure(
+    evidence: pl.DataFrame, rivals: pl.DataFrame, suggestions: pl.DataFrame, truth: pl.DataFrame
+) -> list[Sample]:
+    """All measures of pictures in `truth`. `evidence` and `rivals` are those of a HiddenRun; see `suggested`, too."""
     answers = with_truth(evidence, truth)
     passages = _by_picture(answers, truth)
     images = _by_passage(rivals, truth)
@@ -64,6 +68,7 @@ def measure(evidence: pl.DataFrame, rivals: pl.DataFrame, truth: pl.DataFrame) -
         Sample("image", 1, _values(images["first_is_right"])),
         Sample("margin_image", None, _known(images["margin"])),
         *_kept(answers, truth),
+        *_suggestions(suggestions, truth),
         *(
             Sample(metric, None, top1_answers(answers, truth, kind), calibration_error)
             for metric, kind in KIND_OF.items()
@@ -148,13 +153,27 @@ def _first(answers: pl.DataFrame, truth: pl.DataFrame, kind: str) -> Values:
 def _kept(answers: pl.DataFrame, truth: pl.DataFrame) -> list[Sample]:
     pictures = asked(truth, "chunk")
     kept = answers.filter("kept", text_kind="chunk").filter(pl.col("image_id").is_in(pictures.implode()))
-    best = kept.filter(pl.col("rank") == pl.col("rank").min().over("image_id"))
-    documents = truth.filter(text_kind="document").select("image_id", document_id="text_id", in_document=pl.lit(True))
-    best = best.join(documents, on=["image_id", "document_id"], how="left").sort("image_id")
     return [
-        Sample("suggestion", None, _values(best["in_document"])),
         Sample("kept_precision", None, _values(kept["right"])),
         Sample("kept_coverage", None, _values(pictures.is_in(kept["image_id"].unique().implode()))),
+    ]
+
+
+def _suggestions(suggestions: pl.DataFrame, truth: pl.DataFrame) -> list[Sample]:
+    """The first of each pass are those of its own list, real orphans, of which nothing is known, left out."""
+    pictures = asked(truth, "chunk")
+    right = truth.filter(text_kind="document").select("image_id", document_id="text_id", right=pl.lit(True))
+    found = (
+        suggestions.filter(pl.col("image_id").is_in(pictures.implode()))
+        .sort("fold", "rank")
+        .join(right, on=["image_id", "document_id"], how="left", maintain_order="left")
+        .with_columns(place=pl.int_range(1, pl.len() + 1).over("fold"))
+    )
+    first = found.filter(pl.col("place") <= FIRST_SUGGESTIONS)
+    return [
+        Sample("suggestion", FIRST_SUGGESTIONS, _values(first["right"])),
+        Sample("suggestion", None, _values(found["right"])),
+        Sample("suggestion_coverage", None, _values(pictures.is_in(found["image_id"].unique().implode()))),
     ]
 
 

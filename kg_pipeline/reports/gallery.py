@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from kg_pipeline.orphans import incomplete_sources, missing_references, questionable_references
 from kg_pipeline.reports.blind_spots import is_scored_without_pixels, pictures_without_text
 from kg_pipeline.reports.cards import (
     CLOSE_POINTS,
@@ -16,7 +17,6 @@ from kg_pipeline.reports.cards import (
     orphan_cards,
     questionable_cards,
 )
-from kg_pipeline.reports.orphans import incomplete_sources, missing_references, questionable_references
 from kg_pipeline.reports.page import render
 from kg_pipeline.reports.views import Pictures
 from kg_pipeline.storage.atomic import replacing

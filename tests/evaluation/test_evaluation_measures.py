@@ -48,10 +48,17 @@ RIVALS = pl.DataFrame(
     orient="row",
 )
 
+# x is a real orphan.
+SUGGESTIONS = pl.DataFrame(
+    [(0, "a", "d1", 3), (0, "x", "d1", 1), (0, "b", "d3", 2)],
+    schema=("fold", "image_id", "document_id", "rank"),
+    orient="row",
+)
+
 
 @pytest.fixture
 def values() -> dict:
-    return {(sample.metric, sample.k): sample.values for sample in measure(EVIDENCE, RIVALS, TRUE)}
+    return {(sample.metric, sample.k): sample.values for sample in measure(EVIDENCE, RIVALS, SUGGESTIONS, TRUE)}
 
 
 @pytest.mark.parametrize(
@@ -67,7 +74,9 @@ def values() -> dict:
         ("no_candidate", None, [0, 0, 1]),
         ("kept_precision", None, [0, 1, 0]),
         ("kept_coverage", None, [1, 1, 0]),
-        ("suggestion", None, [1, 0]),
+        ("suggestion", None, [0, 1]),
+        ("suggestion", 10, [0, 1]),
+        ("suggestion_coverage", None, [1, 1, 0]),
         ("image", 1, [0, 1, 0, 0]),  # p2, p3, and p4, p5 for which nothing was proposed
         ("margin_image", None, [-1, 1.5]),
     ],
@@ -94,13 +103,13 @@ def test_the_baseline_is_measured_by_the_same_ranks():
 
 
 def test_every_measure_says_what_it_is():
-    assert {sample.metric for sample in measure(EVIDENCE, RIVALS, TRUE)} <= set(METRICS)
+    assert {sample.metric for sample in measure(EVIDENCE, RIVALS, SUGGESTIONS, TRUE)} <= set(METRICS)
 
 
 def test_a_calibration_error_comes_with_its_floor():
-    sample = next(one for one in measure(EVIDENCE, RIVALS, TRUE) if one.metric == "ece_passage")
+    sample = next(one for one in measure(EVIDENCE, RIVALS, SUGGESTIONS, TRUE) if one.metric == "ece_passage")
     names = [name for name, _, _ in sample.estimates()]
     assert names == ["ece_passage", "ece_passage_floor"]
-    nothing = [one for one in measure(EVIDENCE, RIVALS, TRUE) if one.metric == "ece_concept"]
+    nothing = [one for one in measure(EVIDENCE, RIVALS, SUGGESTIONS, TRUE) if one.metric == "ece_concept"]
     assert [list(one.estimates()) for one in nothing] == [[]]
     assert np.isfinite(next(sample.estimates())[2].value)

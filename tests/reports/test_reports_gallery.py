@@ -9,7 +9,8 @@ from chromium import open_page
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kg_pipeline.reports import ReportError, find_orphans, write_gallery
+from kg_pipeline.orphans import find_orphans
+from kg_pipeline.reports import ReportError, write_gallery
 from kg_pipeline.reports.views import THUMBNAIL_CHARACTERS, THUMBNAILS_CHARACTERS, waterfall
 from kg_pipeline.tables import TABLES
 

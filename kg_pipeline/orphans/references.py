@@ -1,4 +1,4 @@
-"""What nothing uses and what points nowhere: orphan pictures, broken references, questionable illustrations."""
+"""References that lead nowhere or look wrong, and sources that could not be read."""
 
 import math
 
@@ -8,8 +8,6 @@ from kg_pipeline.tables import TABLES
 
 BROKEN_STATUSES = ("missing", "outside_root", "unsupported", "remote")
 """A reader without the network, or with no more than the collection, does not see these pictures."""
-
-UNREADABLE_STATUSES = ("unreadable", "skipped")
 
 CLEARLY_PREFERRED_LOG_ODDS = math.log(9)
 """Another document is clearly preferred when its odds are nine times as good: 0.5 against 0.9."""
@@ -32,43 +30,6 @@ QUESTIONABLE_SCHEMA = pl.Schema(
         "log_odds_behind": pl.Float64(),
     }
 )
-
-
-def find_orphans(
-    image_files: pl.DataFrame,
-    images: pl.DataFrame,
-    references: pl.DataFrame,
-    visual_evidence: pl.DataFrame,
-    documents: pl.DataFrame,
-) -> pl.DataFrame:
-    """Table orphan_images: one row per image file that no reference with status `ok` resolves to.
-
-    A hidden reference is no use. What could not be listed (a folder, an archive) is a gap in our knowledge, not an
-    orphan: see `incomplete_sources`.
-    """
-    files = image_files.filter(pl.col("status") != "unlistable")
-    used_paths = references.filter(pl.col("status") == "ok").select(path="image_path").drop_nulls().unique()
-    orphans = (
-        files.join(used_paths, on="path", how="anti")
-        .join(_used_copies(files, used_paths), on="image_id", how="left")
-        .join(images.select("image_id", "role"), on="image_id", how="left")
-        .join(_best_passages(visual_evidence, documents), on="image_id", how="left")
-        .with_columns(reason=_reason())
-    )
-    suggested = pl.col("reason") == "unreferenced_matched"
-    with_passage = suggested | (pl.col("reason") == "unmatched")
-    return TABLES["orphan_images"].conform(
-        orphans.with_columns(
-            duplicate_of=pl.when(pl.col("reason") == "duplicate").then("duplicate_of"),
-            **{
-                name: pl.when(with_passage).then(name)
-                for name in ("best_document_path", "best_chunk_id", "score", "confidence")
-            },
-        )
-        .sort(suggested, "confidence", "path", descending=[True, True, False], nulls_last=True)
-        .with_columns(suggestion_rank=pl.when(suggested).then(pl.int_range(1, pl.len() + 1)))
-        .select(TABLES["orphan_images"].schema.names())
-    )
 
 
 def missing_references(references: pl.DataFrame) -> pl.DataFrame:
@@ -113,40 +74,6 @@ def incomplete_sources(documents: pl.DataFrame, image_files: pl.DataFrame) -> li
         f"Pictures in {row['path']} are not listed: the folder, archive or manifest could not be read{_why(row)}."
         for row in unlisted.iter_rows(named=True)
     ]
-
-
-def _used_copies(files: pl.DataFrame, used_paths: pl.DataFrame) -> pl.DataFrame:
-    """Columns image_id, duplicate_of: the first used path of every content that is used at all."""
-    used = files.join(used_paths, on="path", how="semi").filter(pl.col("image_id").is_not_null())
-    return used.group_by("image_id").agg(duplicate_of=pl.col("path").min())
-
-
-def _best_passages(visual_evidence: pl.DataFrame, documents: pl.DataFrame) -> pl.DataFrame:
-    """One row per image with evidence: its best kept passage, else its best passage.
-
-    The first kept one, not simply rank 1: a person may have rejected rank 1 and left rank 2 standing.
-    """
-    return (
-        visual_evidence.filter(pl.col("text_kind") == "chunk")
-        .sort("image_id", "kept", "rank", descending=[False, True, False], nulls_last=True)
-        .unique("image_id", keep="first", maintain_order=True)
-        .join(documents.select("document_id", best_document_path="path"), on="document_id", how="left")
-        .select("image_id", "best_document_path", "score", "confidence", "kept", best_chunk_id="text_id")
-    )
-
-
-def _reason() -> pl.Expr:
-    return (
-        pl.when(pl.col("status").is_in(UNREADABLE_STATUSES) | pl.col("image_id").is_null())
-        .then(pl.lit("unreadable"))
-        .when(pl.col("duplicate_of").is_not_null())
-        .then(pl.lit("duplicate"))
-        .when(pl.col("role") == "decorative")
-        .then(pl.lit("decorative"))
-        .when(pl.col("kept"))
-        .then(pl.lit("unreferenced_matched"))
-        .otherwise(pl.lit("unmatched"))
-    )
 
 
 def _unread_document(row: dict[str, object]) -> str:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kg_pipeline.reports import find_orphans, incomplete_sources, missing_references, questionable_references
+from kg_pipeline.orphans import find_orphans, incomplete_sources, missing_references, questionable_references
 from kg_pipeline.tables import TABLES
 
 DOCUMENTS = TABLES["documents"].rows(
