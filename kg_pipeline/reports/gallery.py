@@ -32,6 +32,13 @@ PICTURES_PER_SECTION = 500
 ROWS_PER_LIST = 1_000
 """Of the lists without pictures: broken references, pictures without text."""
 
+PARTS: Mapping[str, str] = {
+    "intercept": "what every pair starts from",
+    "other_passages": "what the document's other passages add to its best one",
+    "reranker": "the log-odds of the model that looks at the picture",
+}
+"""Parts of the log-odds that are no feature of the evidence model."""
+
 STATUSES: Mapping[str, str] = {
     "missing": "no such file",
     "outside_root": "outside the collection",
@@ -78,7 +85,8 @@ def _page(collection_name: str, tables: Tables, pictures: Pictures, cap: int) ->
     orphans, evidence = tables["orphan_images"], tables["visual_evidence"]
     broken = missing_references(tables["references"])
     questionable = questionable_references(tables["references"], evidence)
-    kept = _kept_passages(evidence)
+    kept = _kept(evidence)
+    orphan_list = orphan_cards(tables, pictures, cap)
     content = tables["images"].filter(pl.col("role") == "content")
     without_pixels = is_scored_without_pixels(evidence)
     blind = pictures_without_text(tables["images"], tables["image_texts"]) if without_pixels else []
@@ -95,7 +103,8 @@ def _page(collection_name: str, tables: Tables, pictures: Pictures, cap: int) ->
         blind_count=len(blind),
         reasons=REASONS,
         reason_counts=Counter(orphans["reason"].to_list()),
-        orphans=orphan_cards(tables, pictures, cap),
+        orphans=orphan_list,
+        orphans_shown=sum(card.count for card in orphan_list),
         orphan_count=orphans.height,
         statuses=STATUSES,
         broken=broken.sort("document_path", "line").head(ROWS_PER_LIST).to_dicts(),
@@ -106,7 +115,7 @@ def _page(collection_name: str, tables: Tables, pictures: Pictures, cap: int) ->
         evidence_count=kept["image_id"].n_unique(),
         without_evidence=content.join(kept, on="image_id", how="anti").height,
         close_points=CLOSE_POINTS,
-        features={name: text for name, text in PAIR_FEATURES.items() if name in names},
+        features={name: text for name, text in {**PARTS, **PAIR_FEATURES}.items() if name in names},
         thumbnails_left_out=pictures.left_out,
     )
 
@@ -121,13 +130,15 @@ def _counts(tables: Tables, kept: pl.DataFrame, broken: pl.DataFrame, questionab
         .filter(pl.col("status") == "ok")["image_path"]
         .drop_nulls()
         .n_unique(),
-        "kept passages": kept.height,
+        "kept passages": kept.filter(pl.col("text_kind") == "chunk").height,
         "orphans": tables["orphan_images"].height,
-        "suggestions": tables["orphan_images"]["suggestion_rank"].drop_nulls().len(),
+        "suggestions": tables["orphan_images"]["suggestion_group"].drop_nulls().n_unique(),
         "broken references": broken.height,
         "questionable": questionable.height,
     }
 
 
-def _kept_passages(evidence: pl.DataFrame) -> pl.DataFrame:
-    return evidence.filter((pl.col("text_kind") == "chunk") & pl.col("kept")).sort("image_id", "rank")
+def _kept(evidence: pl.DataFrame) -> pl.DataFrame:
+    """The rows that are edges: of each picture passages first, then documents, then concepts."""
+    kind = pl.col("text_kind").replace_strict({"chunk": 0, "document": 1, "concept": 2}, return_dtype=pl.Int64)
+    return evidence.filter("kept").sort("image_id", kind, "rank")

@@ -8,11 +8,17 @@ from math import fsum
 import polars as pl
 
 PASSAGE_CHARACTERS = 420
-BARS = 6
-"""Contributions that get a bar of their own; the rest is summed up."""
+BARS = 12
+"""Features that get a bar of their own; the rest is summed up."""
+FIRST_PARTS = ("intercept",)
+LAST_PARTS = ("rivals", "other_passages", "reranker")
+"""Parts that are no feature of the pair alone; they stand before and behind the features, whatever their size."""
 THUMBNAIL_CHARACTERS = 24_000
 """A WebP of 160 pixels takes some 6,000; an SVG, which is embedded as it is, may take any number."""
 THUMBNAILS_CHARACTERS = 4_800_000
+
+SUM_TOLERANCE = 0.01
+"""Contributions are rounded to six digits."""
 
 EMPTY_LINES = re.compile(r"\n\s*\n")
 NO_CHUNK: Mapping[str, object] = {"document_path": None, "heading_path": [], "text": "", "line_start": None}
@@ -45,35 +51,43 @@ class Bar:
     value: float
     start: float
     width: float
+    note: str = ""
+    """What it sums up."""
 
 
 @dataclass(frozen=True)
 class Edge:
-    """A kept pair of picture and passage."""
+    """A kept pair of picture and text."""
 
+    kind: str
+    """chunk, document, concept."""
+    name: str
+    """Of the concept; the path of the document."""
     passage: Passage
+    """The passage, or the one that speaks most for the document or concept."""
     score: float | None
     confidence: float | None
     rank: int | None
     margin_points: float | None
     reason: str
     bars: tuple[Bar, ...]
+    decision: str
+    """From the sum of the bars to the confidence."""
 
 
 @dataclass(frozen=True)
 class EvidenceCard:
-    """A picture with its kept passages, best first, and the names of the concepts it illustrates."""
+    """A picture with its edges, best first: from passages, from documents, to concepts."""
 
     picture: Picture
     edges: tuple[Edge, ...]
-    concepts: tuple[str, ...]
     marks: str
     """Filters that let it through: `weak`, `close`, `unreferenced`."""
 
 
 @dataclass(frozen=True)
 class OrphanCard:
-    """A file that nothing uses."""
+    """A file that nothing uses, or a group of files that is one suggestion."""
 
     picture: Picture
     reason: str
@@ -82,7 +96,14 @@ class OrphanCard:
     score: float | None
     confidence: float | None
     rank: int | None
+    value: float | None
     duplicate_of: Picture | None
+    near_duplicate_of: Picture | None
+    others: tuple[Picture, ...]
+    """The rest of its group; at most as many as are shown."""
+    count: int
+    """Files of the group."""
+    edge: Edge | None
 
 
 @dataclass(frozen=True)
@@ -96,6 +117,10 @@ class QuestionableCard:
     score: float | None
     there: Passage
     preferred_score: float | None
+    wanted_here: Picture | None
+    """The picture that fits the passage here best, when that is another one."""
+    shown_there: Picture | None
+    """A picture that the other passage shows already."""
 
 
 class Pictures:
@@ -157,23 +182,50 @@ def shortened(text: str) -> str:
 
 
 def waterfall(contributions: list[dict[str, object]]) -> tuple[Bar, ...]:
-    """Steps from 0 to the log-odds: the largest BARS in their order, the rest as one, then the sum."""
+    """Steps from 0 to the log-odds: FIRST_PARTS, features by size (all but BARS as one), LAST_PARTS, the sum."""
     parts = [(str(part["name"]), _number(part["value"])) for part in contributions]
     parts = [(name, value) for name, value in parts if value]
-    shown = {name for name, _ in sorted(parts, key=lambda part: -abs(part[1]))[:BARS]}
-    steps = [part for part in parts if part[0] in shown]
-    rest = fsum(value for name, value in parts if name not in shown)
-    if len(steps) < len(parts):
-        steps.append((f"{len(parts) - len(steps)} smaller", rest))
+    features = sorted(
+        (part for part in parts if part[0] not in FIRST_PARTS + LAST_PARTS), key=lambda part: (-abs(part[1]), part[0])
+    )
+    small = features[BARS:]
+    steps = [part for part in parts if part[0] in FIRST_PARTS] + features[:BARS]
+    if small:
+        steps.append((f"{len(small)} smaller", fsum(value for _, value in small)))
+    steps += sorted((part for part in parts if part[0] in LAST_PARTS), key=lambda part: LAST_PARTS.index(part[0]))
     if not steps:
         return ()
     ends = [fsum(value for _, value in steps[:count]) for count in range(len(steps) + 1)]
     low, span = min(ends), (max(ends) - min(ends)) or 1.0
     steps.append(("sum", ends[-1]))
     starts = [min(start, start + value) for start, (_, value) in zip([*ends[:-1], 0.0], steps, strict=True)]
+    note = ", ".join(f"{name} {value:+.2f}" for name, value in small)
     return tuple(
-        Bar(name, value, round(100 * (start - low) / span, 1), round(100 * abs(value) / span, 1))
+        Bar(
+            name,
+            value,
+            round(100 * (start - low) / span, 1),
+            round(100 * abs(value) / span, 1),
+            note if name.endswith(" smaller") else "",
+        )
         for start, (name, value) in zip(starts, steps, strict=True)
+    )
+
+
+def decision(row: Mapping[str, object]) -> str:
+    """How a row of visual_evidence comes from the sum of its contributions to its confidence, in words."""
+    confidence, log_odds, parts = row["confidence"], row["log_odds"], row["contributions"] or []
+    if not isinstance(confidence, float):
+        return "no confidence: it could not be scored"
+    assert isinstance(parts, list)
+    total, calibrated = fsum(_number(part["value"]) for part in parts), row["confidence_source"] == "calibrated"
+    how = "calibrated on the references of this collection" if calibrated else "score / 10"
+    # Without a calibration, and always for concepts, a reranker's log-odds stand alone.
+    if abs(total - _number(log_odds)) < SUM_TOLERANCE or (calibrated and row["text_kind"] != "concept"):
+        return f"log-odds {total:+.1f} → confidence {confidence:.2f}, {how}"
+    return (
+        f"decided by the reranker: log-odds {_number(log_odds):+.1f} → confidence {confidence:.2f}, {how}; "
+        "the bars say what words and paths say"
     )
 
 

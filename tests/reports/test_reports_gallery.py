@@ -9,9 +9,10 @@ from chromium import open_page
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kg_pipeline.orphans import find_orphans
+from kg_pipeline.orphans import find_orphans, questionable_references
 from kg_pipeline.reports import ReportError, write_gallery
-from kg_pipeline.reports.views import THUMBNAIL_CHARACTERS, THUMBNAILS_CHARACTERS, waterfall
+from kg_pipeline.reports.cards import orphan_cards, questionable_cards
+from kg_pipeline.reports.views import BARS, THUMBNAIL_CHARACTERS, THUMBNAILS_CHARACTERS, Pictures, decision, waterfall
 from kg_pipeline.tables import TABLES
 
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs="
@@ -193,7 +194,7 @@ def test_the_page_says_when_nobody_looked_at_pixels_and_what_that_leaves_open(tm
 
 
 def test_caps_are_counted_on_the_page_and_every_reason_has_its_turn(tmp_path):
-    wanted = [f"wanted{n}.png" for n in range(6)]
+    wanted = [f"wanted-{letter}.png" for letter in "abcdef"]
     tables = frames(
         documents=[{"document_id": "d", "path": "a.md", "format": "markdown", "status": "ok"}],
         chunks=[{"chunk_id": "c", "document_id": "d", "index": 0, "heading_path": [], "text": "text"}],
@@ -232,7 +233,7 @@ def test_a_gallery_is_replaced_whole_or_not_at_all(tmp_path, tables, monkeypatch
 
 
 def test_a_large_collection_stays_below_ten_megabytes(tmp_path):
-    names = [f"folder/{'picture' * 8}-{n}.png" for n in range(3000)]
+    names = [f"folder/{n}/{'picture' * 8}.png" for n in range(3000)]
     chunks = [
         {"chunk_id": f"c{n}", "document_id": "d", "index": n, "heading_path": ["标题" * 8] * 3, "text": "报警灯" * 400}
         for n in range(40)
@@ -279,12 +280,98 @@ def test_thumbnails_beyond_the_budget_are_left_out_and_counted(tmp_path):
 @given(st.lists(st.floats(-9, 9, allow_nan=False), max_size=14))
 def test_a_waterfall_ends_at_the_sum_and_stays_inside_the_chart(values):
     bars = waterfall([{"name": f"f{n}", "value": value} for n, value in enumerate(values)])
-    assert len(bars) <= 8
+    assert len(bars) <= BARS + 2
     if bars:
         assert bars[-1].value == pytest.approx(sum(values), abs=1e-9)
     for bar in bars:
         assert bar.start >= 0
         assert bar.start + bar.width <= 100.2
+
+
+def test_a_waterfall_goes_from_the_intercept_by_size_to_what_others_take_away():
+    small = [{"name": f"small_{n:02}", "value": 0.01} for n in range(BARS + 2)]
+    large = [("rivals", -4.0), ("name_body", 1.0), ("reranker", 2.0), ("ocr_body", -3.0), ("intercept", -0.25)]
+    bars = waterfall([*small, *({"name": name, "value": value} for name, value in large)])
+    names = [bar.name for bar in bars]
+    assert names[:3] == ["intercept", "ocr_body", "name_body"]
+    assert names[-4:] == ["4 smaller", "rivals", "reranker", "sum"]
+    assert bars[-4].note.startswith(f"small_{BARS - 2} +0.01, small_{BARS - 1} +0.01")
+    assert bars[-1].value == pytest.approx(-4.25 + 0.01 * len(small))
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({}, "log-odds +2.0 → confidence 0.88, score / 10"),
+        ({"confidence_source": "calibrated", "log_odds": 7.0},
+         "log-odds +2.0 → confidence 0.88, calibrated on the references of this collection"),
+        ({"log_odds": 7.0}, "decided by the reranker: log-odds +7.0 → confidence 0.88, score / 10; the bars say what "
+         "words and paths say"),
+        ({"confidence": None}, "no confidence: it could not be scored"),
+    ],
+)  # fmt: skip
+def test_the_way_from_the_sum_to_the_confidence_is_said(columns, said):
+    row = {"text_kind": "chunk", "confidence": 0.88, "confidence_source": "score", "log_odds": 2.0}
+    parts = [{"name": "intercept", "value": -7.0}, {"name": "name_body", "value": 9.0}]
+    assert decision({**row, "contributions": parts, **columns}) == said
+
+
+def test_a_series_is_one_card_that_shows_all_its_pictures(tmp_path):
+    names = [f"fan-{n}.png" for n in range(3)]
+    tables = frames(
+        documents=[{"document_id": "d", "path": "a.md", "format": "markdown", "status": "ok"}],
+        chunks=[{"chunk_id": "c", "document_id": "d", "index": 0, "heading_path": [], "text": "text"}],
+        image_files=[file(name) for name in names],
+        images=[{"image_id": name, "path": name, "role": "content"} for name in names],
+        visual_evidence=[edge(name, "c", 1, 0.9 - n / 10) for n, name in enumerate(names)],
+    )
+    cards = orphan_cards(tables, Pictures(tables["image_files"], lambda uri: PIXEL), 10)
+    assert [(card.picture.path, card.rank, card.count) for card in cards] == [("fan-0.png", 1, 3)]
+    assert [other.path for other in cards[0].others] == ["fan-1.png", "fan-2.png"]
+    reader = Reader(page(tmp_path, tables))
+    assert "3 pictures" in reader.text
+    assert "are left out here" not in reader.text
+
+
+def test_a_questionable_reference_shows_what_either_passage_wants_and_shows(tmp_path, tables):
+    other = {"document_id": "e", "chunk_id": "other", "document_path": "other.md"}
+    more = {
+        "documents": {"document_id": "e", "path": "other.md", "format": "markdown", "status": "ok"},
+        "chunks": {"document_id": "e", "chunk_id": "other", "index": 0, "heading_path": ["Other"], "text": "wants it"},
+        "references": {**other, "line": 2, "target": "stranger.png", "status": "ok", "image_path": "stranger.png",
+                       "image_id": "x"},
+    }  # fmt: skip
+    shown = dict(tables)
+    for name, row in more.items():
+        shown[name] = pl.concat([tables[name], TABLES[name].rows([row])])
+    doubted = [
+        edge("u", "d", 2, 0.1, text_kind="document", best_chunk_id="alarm", log_odds=-2.0),
+        edge("u", "e", 1, 0.9, text_kind="document", document_id="e", best_chunk_id="other", log_odds=2.0),
+        edge("s", "alarm", 1, 0.9, image_rank=1),
+    ]
+    shown["visual_evidence"] = TABLES["visual_evidence"].rows(doubted)
+    questionable = questionable_references(shown["references"], shown["visual_evidence"])
+    [card] = questionable_cards(shown, questionable, Pictures(shown["image_files"], lambda uri: PIXEL))
+    assert (card.picture.path, card.here.document, card.there.document) == ("used.png", "manual.md", "other.md")
+    assert card.wanted_here is not None
+    assert card.shown_there is not None
+    assert (card.wanted_here.path, card.shown_there.path) == ("spare.png", "stranger.png")
+    text = Reader(page(tmp_path, shown)).text
+    assert re.search(r"would rather have\s+spare\.png.*shows now\s+stranger\.png", text, re.DOTALL)
+
+
+def test_documents_and_concepts_show_their_waterfall_too(tmp_path, tables):
+    more = [
+        edge("u", "d", 1, 0.97, text_kind="document", best_chunk_id="alarm", confidence_source="calibrated",
+             contributions=[{"name": "name_body", "value": 1.0}, {"name": "other_passages", "value": 2.5}]),
+        edge("u", "k", 1, 0.6, text_kind="concept", type="ILLUSTRATES", document_id=None),
+    ]  # fmt: skip
+    tables["visual_evidence"] = pl.concat([tables["visual_evidence"], TABLES["visual_evidence"].rows(more)])
+    tables["concepts"] = TABLES["concepts"].rows([{"concept_id": "k", "name": "报警灯"}])
+    reader = Reader(page(tmp_path, tables))
+    assert re.search(r"document\s+manual\.md.*other_passages\s*\+2\.5.*concept\s+报警灯", reader.text, re.DOTALL)
+    assert "log-odds +3.5 → confidence 0.97" in reader.text
+    assert "what the document's other passages add" in reader.text
 
 
 @pytest.fixture
