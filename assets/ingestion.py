@@ -1,5 +1,6 @@
 """From files to tables: images, documents, the text in images, concepts, and what people said of pairs."""
 
+from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
@@ -7,6 +8,7 @@ import polars as pl
 
 from kg_pipeline.concepts import read_concepts
 from kg_pipeline.config import Limits
+from kg_pipeline.descriptions import describe_collection
 from kg_pipeline.documents import DocumentTables, read_documents
 from kg_pipeline.graph import take_over_verdicts
 from kg_pipeline.images import InventoryTables, read_image_texts, read_inventory, thumbnail
@@ -53,6 +55,24 @@ def parsed_documents(
     return parsed
 
 
+@dg.asset(**table_asset("image_descriptions"), **placed, pool="gpu")
+def image_descriptions(
+    context: dg.AssetExecutionContext,
+    collections: Collections,
+    tables: Tables,
+    image_files: pl.LazyFrame,
+    images: pl.LazyFrame,
+) -> pl.DataFrame:
+    """Ask the collection's describer, where it names one, about the pictures that are not in the cache."""
+    inventory = InventoryTables(image_files.collect(), images.collect())
+    with logged_progress(context):
+        descriptions, report = describe_collection(
+            collections.get(context.partition_key), inventory, tables.description_cache()
+        )
+    context.add_output_metadata(asdict(report))
+    return descriptions
+
+
 @dg.asset(**table_asset("image_texts"), **placed)
 def image_texts(
     context: dg.AssetExecutionContext,
@@ -60,11 +80,15 @@ def image_texts(
     tables: Tables,
     image_files: pl.LazyFrame,
     images: pl.LazyFrame,
+    image_descriptions: pl.LazyFrame,
 ) -> pl.DataFrame:
-    """Names, OCR lines, SVG text and EXIF of the images."""
-    inventory = InventoryTables(image_files.collect(), images.collect())
+    """Names, OCR lines, SVG text, EXIF and descriptions of the images."""
+    collection, inventory = (
+        collections.get(context.partition_key),
+        InventoryTables(image_files.collect(), images.collect()),
+    )
     with logged_progress(context):
-        return read_image_texts(collections.get(context.partition_key), inventory, tables.ocr_cache())
+        return read_image_texts(collection, inventory, tables.ocr_cache(), descriptions=image_descriptions.collect())
 
 
 @dg.multi_asset(outs=table_outs("concepts", "concept_mentions"), **placed)

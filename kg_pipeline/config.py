@@ -4,7 +4,6 @@ import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 import yaml
 from pydantic import (
@@ -23,6 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from kg_pipeline.graph_nodes import ConceptNodes, DocumentNodes
+from kg_pipeline.model_sections import Descriptions, Embeddings
 
 DEFAULT_HOME = Path(".kg-pipeline")
 SKIPPED_FOLDERS = frozenset(
@@ -73,6 +73,11 @@ class Settings(BaseSettings):
 
     embedding_api_key: SecretStr = Field(
         SecretStr(""), validation_alias="KG_PIPELINE_EMBEDDING_API_KEY", description="key of the embedding server"
+    )
+    description_api_key: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="KG_PIPELINE_DESCRIPTION_API_KEY",
+        description="key of the server that describes pictures",
     )
 
     graph_names: Annotated[dict[str, str], NoDecode] = Field(
@@ -188,28 +193,6 @@ class ConceptSources(_Section):
     graph: tuple[ConceptNodes, ...] = Field((), description="nodes that somebody else keeps in the graph")
 
 
-class Embeddings(_Section):
-    """Vectors of the passages for vector search, from a server that speaks OpenAI's API. Off when left out."""
-
-    url: str = Field(description="address before /embeddings, for example http://localhost:8000/v1")
-    model: str = Field(min_length=1, description="name of the model there")
-    dimensions: int | None = Field(
-        None, ge=1, le=4096, description="length to cut the vectors to, where the model can; its own if unset"
-    )
-    batch: int = Field(64, ge=1, le=2048, description="texts of one request")
-    timeout_seconds: float = Field(120.0, gt=0, description="how long one request may take")
-
-    @field_validator("url")
-    @classmethod
-    def _address_without_secrets(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("expected the address of a server, for example http://localhost:8000/v1")
-        if "@" in parts.netloc or parts.query or parts.fragment:
-            raise ValueError("no user, password or query here; a key stands in KG_PIPELINE_EMBEDDING_API_KEY")
-        return url
-
-
 class Limits(_Section):
     """Guards against input that would eat the machine."""
 
@@ -269,6 +252,7 @@ class Collection(_Section):
     scoring: Scoring = Scoring()
     kept: KeptRule = KeptRule()
     embeddings: Embeddings | None = None
+    descriptions: Descriptions | None = None
     limits: Limits = Limits()
     hide_references: FilePath | None = Field(
         None, description="CSV with columns document,image: references to leave out, to measure; never synced"

@@ -216,6 +216,17 @@ TABLES: Mapping[str, Table] = {
             ),
         ),
         Table(
+            "image_descriptions",
+            "What a model that sees a picture says of it; no rows unless the collection has a section `descriptions`.",
+            ("image_id",),
+            _columns(
+                image_id=(TEXT, "a content picture of pixels: no decoration, no SVG"),
+                describer=(TEXT, "fingerprint of model and question"),
+                text=(TEXT, "a sentence or two; null when there is none"),
+                error=(TEXT, "why there is none: the model refused, or the picture cannot be read"),
+            ),
+        ),
+        Table(
             "image_texts",
             "Text that belongs to an image other than through its references.",
             ("image_id", "source"),
@@ -223,7 +234,8 @@ TABLES: Mapping[str, Table] = {
                 image_id=(TEXT, "the image"),
                 source=(
                     TEXT,
-                    "name, folder, ocr, svg, exif (time of the camera, never a position), description",
+                    "name, folder, ocr, svg, exif (time of the camera, never a position), description (see "
+                    "image_descriptions)",
                 ),
                 text=(TEXT, "one name, folder, line or description; lines in reading order"),
                 confidence=(FLOAT, "0–1 of the recogniser; null where nothing was recognised"),

@@ -32,6 +32,10 @@ class Tables(dg.ConfigurableResource):
         """Folder of what was read in images, by content."""
         return self.root / "cache" / "ocr"
 
+    def description_cache(self) -> Path:
+        """Folder of the descriptions of pictures, by describer and content."""
+        return self.root / "cache" / "descriptions"
+
     def embedding_cache(self) -> EmbeddingCache:
         """The vectors of texts, by content."""
         return EmbeddingCache(self.root / "cache" / "embeddings")

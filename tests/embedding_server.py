@@ -3,13 +3,12 @@
 import hashlib
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
+from openai_server import openai_server
 
 DIMENSIONS = 64
 
@@ -63,27 +62,5 @@ class EmbeddingServer:
 def embedding_server() -> Iterator[EmbeddingServer]:
     """A server on a free port of this machine."""
     server = EmbeddingServer()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            data = self.rfile.read(int(self.headers["Content-Length"]))
-            status, body = 404, b"not here"
-            if self.path == "/v1/embeddings":
-                status, body = server.answer(json.loads(data), self.headers.get("Authorization"))
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        server.url = f"http://127.0.0.1:{http.server_port}/v1"
-        thread = threading.Thread(target=http.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            http.shutdown()
-            thread.join()
+    with openai_server("/embeddings", server.answer) as server.url:
+        yield server

@@ -16,6 +16,7 @@ CONTRACT = {
     "images": (
         "image_id path width height format frames has_alpha perceptual_hash duplicate_group role decorative_reason"
     ),
+    "image_descriptions": "image_id describer text error",
     "image_texts": "image_id source text confidence",
     "concepts": "concept_id name aliases description source node_label key_property key_value owned status error",
     "concept_mentions": "concept_id chunk_id alias",

@@ -20,7 +20,7 @@ from kg_pipeline.candidates.tokens import (
     telling,
 )
 
-READ_SOURCES = ("ocr", "svg", "description")
+READ_SOURCES, DESCRIPTION = ("ocr", "svg"), "description"
 MIN_OCR_CONFIDENCE = 0.6  # below it rapidocr mostly reads texture
 FOLDERS_IN_NAME = 2  # outer folders name the site, not the picture
 LANGUAGE_LETTERS = 12  # fewer letters say nothing about a language
@@ -33,8 +33,15 @@ class ImageWords:
 
     image_id: str
     paths: tuple[str, ...]
-    lines: tuple[str, ...]
+    read: tuple[str, ...]
     """Lines read in the picture, in reading order."""
+    described: tuple[str, ...] = ()
+    """What a model says that it shows."""
+
+    @cached_property
+    def lines(self) -> tuple[str, ...]:
+        """All that the pixels say in words."""
+        return self.read + self.described
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -55,7 +62,7 @@ class ImageWords:
     @cached_property
     def language(self) -> str | None:
         """`zh` or `en` from what is read in the picture and its name; None when that is too little."""
-        text = " ".join(self.lines)
+        text = " ".join(self.read)  # the language of a description is that of the question
         if CJK_CHARACTER.search(" ".join(self.names)) or (len(CJK_CHARACTER.findall(text)) > 1 and _chinese(text)):
             return "zh"
         return "en" if len(LETTER.findall(text)) >= LANGUAGE_LETTERS else None
@@ -81,16 +88,20 @@ def read_image_words(image_files: pl.DataFrame, images: pl.DataFrame, image_text
         image_files.filter(pl.col("image_id").is_not_null()).sort("path").select("image_id", "path").iter_rows()
     ):
         paths[image_id].append(path)
-    lines: dict[str, list[str]] = defaultdict(list)
-    read = image_texts.filter(
-        pl.col("source").is_in(READ_SOURCES) & (pl.col("confidence").fill_null(1.0) >= MIN_OCR_CONFIDENCE)
-    )
-    for image_id, text in read.select("image_id", "text").iter_rows():
-        lines[image_id].append(text)
+    certain = pl.col("confidence").fill_null(1.0) >= MIN_OCR_CONFIDENCE
+    read = _by_image(image_texts.filter(pl.col("source").is_in(READ_SOURCES) & certain))
+    described = _by_image(image_texts.filter(source=DESCRIPTION))
     return [
-        ImageWords(image_id, tuple(paths[image_id] or [path]), tuple(lines[image_id]))
+        ImageWords(image_id, tuple(paths[image_id] or [path]), read.get(image_id, ()), described.get(image_id, ()))
         for image_id, path in images.sort("image_id").select("image_id", "path").iter_rows()
     ]
+
+
+def _by_image(texts: pl.DataFrame) -> dict[str, tuple[str, ...]]:
+    lines: dict[str, list[str]] = defaultdict(list)
+    for image_id, text in texts.select("image_id", "text").iter_rows():
+        lines[image_id].append(text)
+    return {image_id: tuple(found) for image_id, found in lines.items()}
 
 
 def _chinese(text: str) -> bool:

@@ -15,6 +15,7 @@ from kg_pipeline.commands.console import out, progress_bars
 from kg_pipeline.commands.evaluation_tables import print_evaluation, print_labels
 from kg_pipeline.commands.options import fail
 from kg_pipeline.config import Collection, Limits
+from kg_pipeline.descriptions import DescriptionError
 from kg_pipeline.evaluation import (
     FACETS,
     NO_OCR,
@@ -112,7 +113,7 @@ def _errors() -> Iterator[None]:
     """One line instead of a traceback."""
     try:
         yield
-    except (EvaluationError, RerankerError, ReportError) as error:
+    except (EvaluationError, DescriptionError, RerankerError, ReportError) as error:
         raise fail(str(error)) from error
 
 

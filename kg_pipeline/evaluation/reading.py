@@ -5,6 +5,7 @@ from pathlib import Path
 from kg_pipeline.candidates import Corpus
 from kg_pipeline.concepts import read_concepts, usable_concepts
 from kg_pipeline.config import Collection
+from kg_pipeline.descriptions import describe_collection
 from kg_pipeline.documents import DocumentTables, read_documents
 from kg_pipeline.graph_nodes import ReadNodes, no_graph
 from kg_pipeline.images import InventoryTables, read_image_texts, read_inventory
@@ -14,8 +15,9 @@ from kg_pipeline.storage import TableStore
 def read_corpus(collection: Collection, home: Path, read_nodes: ReadNodes = no_graph) -> Corpus:
     """The tables of a collection from its files, in memory. Raises what reading raises.
 
-    The tables of an earlier run in `home` spare the reading of unchanged pictures, and its cache the OCR, which is
-    filled here as well. `hide_references` is left out of account: all references are needed as truth.
+    The tables of an earlier run in `home` spare the reading of unchanged pictures, and its caches OCR and
+    descriptions, which are filled here as well. `hide_references` is left out of account: all references are needed
+    as truth.
     """
     collection, store = collection.model_copy(update={"hide_references": None}), TableStore(home)
     before = InventoryTables(*(store.read(name, collection.name) for name in InventoryTables._fields))
@@ -24,13 +26,15 @@ def read_corpus(collection: Collection, home: Path, read_nodes: ReadNodes = no_g
     documents = read_documents(collection, inventory.image_files, parsed, read_nodes)
     known = store.read("concepts", collection.name)
     concepts = read_concepts(collection, documents.documents, documents.chunks, known, read_nodes)
+    descriptions, _ = describe_collection(collection, inventory, home / "cache" / "descriptions")
+    texts = read_image_texts(collection, inventory, home / "cache" / "ocr", descriptions=descriptions)
     return Corpus(
         documents=documents.documents,
         chunks=documents.chunks,
         references=documents.references,
         image_files=inventory.image_files,
         images=inventory.images,
-        image_texts=read_image_texts(collection, inventory, home / "cache" / "ocr"),
+        image_texts=texts,
         concepts=usable_concepts(concepts.concepts),
         concept_mentions=concepts.concept_mentions,
     )

@@ -9,7 +9,7 @@ from io import BytesIO
 
 import imagehash
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, ImageOps
 
 from kg_pipeline.config import Limits
 from kg_pipeline.images.errors import SkippedError, UnreadableError
@@ -83,6 +83,21 @@ def open_raster(data: bytes, limits: Limits) -> ImageFile.ImageFile:
     if width * height > limits.image_pixels:
         raise SkippedError(f"{width} x {height} pixels, more than {limits.image_pixels} (limits.image_pixels)")
     return image
+
+
+def as_seen(data: bytes, limits: Limits, longest_side: int) -> Image.Image:
+    """The picture as a person sees it: middle frame, upright, on white, no side longer than `longest_side` pixels.
+
+    Raises UnreadableError, SkippedError.
+    """
+    image = open_raster(data, limits)
+    try:
+        image.seek(getattr(image, "n_frames", 1) // 2)
+        picture = on_white(ImageOps.exif_transpose(image))
+        picture.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
+    except DECODING_ERRORS as error:
+        raise UnreadableError(f"broken {image.format}: {error}") from error
+    return picture
 
 
 def on_white(image: Image.Image) -> Image.Image:

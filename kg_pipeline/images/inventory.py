@@ -26,6 +26,11 @@ class InventoryTables(NamedTuple):
     image_files: pl.DataFrame
     images: pl.DataFrame
 
+    def addresses(self) -> dict[str, str]:
+        """Image id to the address of the first file that has it and can be read."""
+        files = self.image_files.filter(pl.col("status") == "ok").unique("image_id", keep="first", maintain_order=True)
+        return dict(files.select("image_id", "uri").iter_rows())
+
 
 @dataclass(frozen=True)
 class Reading:

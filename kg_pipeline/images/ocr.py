@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from PIL import Image, ImageOps
 
 from kg_pipeline.config import Limits
 from kg_pipeline.images.addresses import ImageReader
-from kg_pipeline.images.decoding import DECODING_ERRORS, on_white, open_raster
+from kg_pipeline.images.decoding import DECODING_ERRORS, as_seen
 from kg_pipeline.images.errors import ImageError
 from kg_pipeline.images.formats import SVG
 from kg_pipeline.images.ocr_cache import Entry, Line, load_entry, store_entry
@@ -83,7 +82,7 @@ class ReadText:
     def _lines(self, data: bytes) -> tuple[Line, ...]:
         import cv2
 
-        picture = prepare(data, self._limits)
+        picture = as_seen(data, self._limits, LONGEST_SIDE)
         try:
             # RapidOCR takes arrays as OpenCV does: blue, green, red.
             found = self._engine(np.asarray(picture)[:, :, ::-1])
@@ -95,18 +94,6 @@ class ReadText:
             Line(text, round(float(confidence), 3), _bounds(box))
             for text, confidence, box in zip(found.txts, found.scores, found.boxes, strict=True)
         )
-
-
-def prepare(data: bytes, limits: Limits) -> Image.Image:
-    """The picture as a person sees it: middle frame, upright, on white, at most LONGEST_SIDE. Raises ImageError."""
-    image = open_raster(data, limits)
-    try:
-        image.seek(getattr(image, "n_frames", 1) // 2)
-        picture = on_white(ImageOps.exif_transpose(image))
-        picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-    except DECODING_ERRORS as error:
-        raise ImageError(f"cannot be prepared for OCR: {error}") from error
-    return picture
 
 
 def _engine() -> Any:

@@ -29,32 +29,38 @@ Rows = list[dict[str, object]]
 
 
 def read_image_texts(
-    collection: Collection, inventory: InventoryTables, cache: Path, workers: int | None = None
+    collection: Collection,
+    inventory: InventoryTables,
+    cache: Path,
+    workers: int | None = None,
+    descriptions: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Text of every image of the inventory, without what documents say of it.
 
-    Without `collection.scoring.ocr` pictures are not read and the OCR cache is not looked at. Images whose file is
-    `stale` keep name, folder and what the cache knows.
+    `descriptions` is the table image_descriptions, None where nobody described anything. Without
+    `collection.scoring.ocr` pictures are not read and the OCR cache is not looked at. Images whose file is `stale`
+    keep name, folder and what the cache knows.
     """
     rows = _path_rows(inventory) + _file_rows(collection.limits, inventory, workers)
     if collection.scoring.ocr:
-        addresses = _addresses(inventory)
+        addresses = inventory.addresses()
         pending = pending_ids(inventory.images, cache)
         to_read = {image_id: addresses[image_id] for image_id in pending if image_id in addresses}
         read_pending(to_read, cache, collection.limits, workers)
         rows += _ocr_rows(inventory, cache)
+    if descriptions is not None:
+        rows += _description_rows(descriptions)
     return TABLES["image_texts"].rows(rows)
+
+
+def _description_rows(descriptions: pl.DataFrame) -> Rows:
+    described = descriptions.drop_nulls("text").select("image_id", "text").iter_rows()
+    return [{"image_id": image_id, "source": "description", "text": text} for image_id, text in described]
 
 
 def ocr_pending(inventory: InventoryTables, cache: Path) -> int:
     """How many pictures of the inventory OCR has not read yet."""
     return len(pending_ids(inventory.images, cache))
-
-
-def _addresses(inventory: InventoryTables) -> dict[str, str]:
-    """Image id to the address of the first file that has it and can be read."""
-    files = inventory.image_files.filter(pl.col("status") == "ok").unique("image_id", keep="first", maintain_order=True)
-    return dict(files.select("image_id", "uri").iter_rows())
 
 
 def _path_rows(inventory: InventoryTables) -> Rows:
@@ -69,7 +75,7 @@ def _path_rows(inventory: InventoryTables) -> Rows:
 
 
 def _file_rows(limits: Limits, inventory: InventoryTables, workers: int | None) -> Rows:
-    items = list(_addresses(inventory).items())
+    items = list(inventory.addresses().items())
     rows: Rows = []
     results = run(partial(ReadEmbeddedTexts, limits), items, "reading descriptions in images", workers)
     for (image_id, uri), result in zip(items, results, strict=True):

@@ -54,7 +54,7 @@ def check_scorer_change(scoring: Scoring, recorded: Iterable[str], scorer: str) 
 def _lacking(scoring: Scoring) -> str:
     if not scoring.checkpoint:
         return "no checkpoint is given"
-    if missing := _missing_libraries():
+    if missing := missing_libraries():
         return f"{', '.join(missing)} not installed"
     return "" if _cuda_available() else "no CUDA device"
 
@@ -62,7 +62,7 @@ def _lacking(scoring: Scoring) -> str:
 def _qwen_vl(scoring: Scoring, limits: Limits | None) -> Reranker:
     if not scoring.checkpoint:
         raise RerankerError("reranker 'qwen-vl' needs weights: --checkpoint DIR, or scoring.checkpoint")
-    if missing := _missing_libraries():
+    if missing := missing_libraries():
         raise RerankerError(f"reranker 'qwen-vl' needs {', '.join(missing)}: {EXTRA}")
     from kg_pipeline.reranking.checkpoint import open_checkpoint
     from kg_pipeline.reranking.qwen_vl import Precision, QwenVLReranker
@@ -71,12 +71,13 @@ def _qwen_vl(scoring: Scoring, limits: Limits | None) -> Reranker:
         open_checkpoint(scoring.checkpoint),
         instruction=scoring.instruction,
         direction=scoring.direction,
-        precision=Precision(scoring.dtype, _device(scoring.device), scoring.token_budget),
+        precision=Precision(scoring.dtype, chosen_device(scoring.device), scoring.token_budget),
         limits=limits,
     )
 
 
-def _device(name: str) -> str:
+def chosen_device(name: str) -> str:
+    """`name`, or what `auto` comes to on this machine. Raises RerankerError for a device that is not there."""
     if name == "auto":
         return "cuda" if _cuda_available() else "cpu"
     if name.startswith("cuda") and not _cuda_available():
@@ -92,5 +93,6 @@ def _cuda_available() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def _missing_libraries() -> list[str]:
+def missing_libraries() -> list[str]:
+    """Libraries of the extra `gpu` that are not installed."""
     return [name for name in LIBRARIES if importlib.util.find_spec(name) is None]

@@ -67,12 +67,12 @@ class Prompts:
         """The rest of the prompt after `text_query`: the image as document."""
         return self._with_image([], image, grid, self._suffix())
 
-    def explanation(self, grid: tuple[int, int], question: str, text: str) -> tuple[Segment, Segment]:
-        """A prompt that asks for a sentence instead of yes or no: the part with image 0, and the rest."""
+    def question(self, grid: tuple[int, int], question: str, text: str) -> tuple[Segment, Segment]:
+        """A prompt that asks for words instead of yes or no: what ends with image 0, and the rest. No `text`: ""."""
         opening = [self._special(START), *self._encode("user\n"), self._special(VISION_START)]
         before = self._with_image(opening, 0, grid, [])
         suffix = self._suffix()
-        asked = self._encode(f"{question}\n\n{text}")
+        asked = self._encode(f"{question}\n\n{text}" if text else question)
         room = self._room(len(before.tokens) + len(suffix), at_least=len(self._encode(question)))
         return before, Segment(_ids([*asked[:room], *suffix]))
 

@@ -147,16 +147,24 @@ class QwenVLReranker:
 
     def explain(self, image: bytes, text: str) -> Reason:
         """Let the model write a reason in the language of the text; off its training, so parsed with care."""
+        return reasons.parse(self.write(image, reasons.question(text), text, REASON_TOKENS))
+
+    def write(self, image: bytes, question: str, text: str, most: int) -> str:
+        """The likeliest answer of at most `most` tokens to a question on an image, and on a text if there is one.
+
+        Raises ImageError, ValueError, RerankerError.
+        """
         pixels = self.pixel_reader.read(image)
-        before, rest = self.prompts.explanation(pixels.grid, reasons.question(text), text)
+        before, rest = self.prompts.question(pixels.grid, question, text)
         row = Row((Tree(before, (Branch(rest, (0, 0)),)),))
         features = self._on_device(self.model.encode, [pixels])
         written = features and self._on_device(
-            self.model.write, row, dict(enumerate(features)), self.prompts.end_id(), REASON_TOKENS
+            self.model.write, row, dict(enumerate(features)), self.prompts.end_id(), most
         )
         if written is None:
-            raise RerankerError(f"an explanation over {len(row)} tokens does not fit into the device's memory")
-        return reasons.parse(self.prompts.tokenizer.decode(written, skip_special_tokens=True).strip())
+            raise RerankerError(f"an answer over {len(row)} tokens does not fit into the device's memory")
+        answer: str = self.prompts.tokenizer.decode(written, skip_special_tokens=True)
+        return answer.strip()
 
     def facts(self) -> dict[str, str | int | float]:
         """Device, budget as it ended up, how often memory ran out, the memory that was expected and that was taken."""

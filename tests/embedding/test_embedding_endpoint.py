@@ -6,8 +6,9 @@ from embedding_server import DIMENSIONS, embedding_server
 from graph_servers import free_port
 from pydantic import SecretStr, ValidationError
 
-from kg_pipeline.config import Embeddings
-from kg_pipeline.embedding import EmbeddingError, EndpointEmbedder, endpoint
+from kg_pipeline import model_server
+from kg_pipeline.embedding import EmbeddingError, EndpointEmbedder
+from kg_pipeline.model_sections import Embeddings
 
 KEY = "sk-the-secret-key"
 SECRET = "the pressure of valve 7 is confidential"
@@ -15,7 +16,7 @@ SECRET = "the pressure of valve 7 is confidential"
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
-    monkeypatch.setattr(endpoint, "BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr(model_server, "BACKOFF_SECONDS", 0.001)
 
 
 @pytest.fixture

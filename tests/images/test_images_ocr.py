@@ -7,7 +7,8 @@ from pictures import drawn, image_row, save
 from PIL import Image, ImageDraw, ImageFont
 
 from kg_pipeline.images import ImageError, import_ocr, ocr_pending, read_image_texts
-from kg_pipeline.images.ocr import prepare
+from kg_pipeline.images.decoding import as_seen
+from kg_pipeline.images.ocr import LONGEST_SIDE
 from kg_pipeline.images.ocr_cache import Entry, Line, entry_path, load_entry, store_entry
 
 HEADER = "sha256,image,line,text,confidence,left,top,right,bottom\n"
@@ -93,15 +94,15 @@ def test_pictures_are_prepared_upright_on_white_and_no_larger_than_needed(docs, 
     exif = Image.Exif()
     exif[0x0112] = 6
     path = save(docs / "a.jpg", drawn(1, (2000, 1000)), exif=exif)
-    assert prepare(path.read_bytes(), limits).size == (640, 1280)
+    assert as_seen(path.read_bytes(), limits, LONGEST_SIDE).size == (640, 1280)
     path = save(docs / "b.png", written("x"))
-    assert prepare(path.read_bytes(), limits).getpixel((0, 0)) == (255, 255, 255)
+    assert as_seen(path.read_bytes(), limits, LONGEST_SIDE).getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_an_animation_is_read_in_its_middle(docs, make_collection):
     frames = [Image.new("RGB", (60, 60), colour) for colour in ("red", "lime", "blue")]
     path = save(docs / "a.gif", frames[0], save_all=True, append_images=frames[1:])
-    assert prepare(path.read_bytes(), make_collection().limits).getpixel((5, 5)) == (0, 255, 0)
+    assert as_seen(path.read_bytes(), make_collection().limits, LONGEST_SIDE).getpixel((5, 5)) == (0, 255, 0)
 
 
 def test_an_entry_comes_back_as_it_was_stored(cache):

@@ -39,6 +39,8 @@ def test_the_data_goes_one_way():
     assets = lineage()
     assert assets["image_files"] == set()
     assert assets["references"] == {"image_files"}
+    assert assets["image_descriptions"] == {"image_files", "images"}
+    assert "image_descriptions" in assets["image_texts"]
     assert "candidate_pairs" in assets["pair_scores"]
     assert {"pair_scores", "verdicts"} <= assets["visual_evidence"]
     assert "visual_evidence" in assets["orphan_images"]
@@ -58,5 +60,12 @@ def test_scoring_takes_the_gpu_and_writing_the_graph_has_one_writer():
     graph = build_defs().resolve_asset_graph()
     pools = {node.key.to_user_string(): node.pools for node in graph.asset_nodes if node.pools}
     on_gpu = {name for name, pool in pools.items() if pool == {"gpu"}}
-    assert on_gpu == {"pair_scores", "edge_reasons", "evaluation", "evidence_weights", "calibrators"}
+    assert on_gpu == {
+        "image_descriptions",
+        "pair_scores",
+        "edge_reasons",
+        "evaluation",
+        "evidence_weights",
+        "calibrators",
+    }
     assert {name: pool for name, pool in pools.items() if name not in on_gpu} == {"knowledge_graph": {"neo4j_write"}}
