@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Literal
 
 from kg_pipeline.config import Collection, Settings
+from kg_pipeline.descriptions import DESCRIPTION
+from kg_pipeline.embedding import EMBEDDING
 from kg_pipeline.graph import check_server
 from kg_pipeline.images import ocr_cost
+from kg_pipeline.model_server import ModelServer
 from kg_pipeline.storage import TableStore
 
 LIBRARIES = ("dagster", "polars", "deltalake", "neo4j", "arcadedb-embedded", "rapidocr", "onnxruntime", "pillow")
 GPU_LIBRARIES = ("torch", "torchvision", "transformers", "accelerate", "qwen-vl-utils")
 FREE_BYTES = 2 << 30
+MODELS_SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,11 @@ def examine(
         *_checkpoint(checkpoint),
         *_server(settings, home),
         _disk(home),
-        *(_ocr(collection, home) for collection in collections),
+        *(
+            finding
+            for collection in collections
+            for finding in (_ocr(collection, home), *_models(collection, settings))
+        ),
     ]
 
 
@@ -104,6 +112,31 @@ def _ocr(collection: Collection, home: Path) -> Finding:
         return Finding("ok", what, "all read, or not to be read")
     found = f"{cost.pictures:,} pictures to read, about {_duration(cost.seconds)} on {cost.cores} cores"
     return Finding("note", what, found, "read once and kept, also when interrupted; a run with --no-ocr goes without")
+
+
+def _models(collection: Collection, settings: Settings) -> Iterator[Finding]:
+    """The servers of embeddings and descriptions, asked for the list of their models: no text or picture is sent."""
+    for service, section, key in (
+        (EMBEDDING, collection.embeddings, settings.embedding_api_key),
+        (DESCRIPTION, collection.descriptions, settings.description_api_key),
+    ):
+        if section is None or section.url is None or section.model is None:
+            continue
+        what = f"{service.name} server of {collection.name}"
+        try:
+            models = ModelServer(service, section.url, section.model, key, section.timeout_seconds).models()
+        except service.error as error:
+            found, _, remedy = str(error).partition(": ")
+            yield Finding("problem", what, found, remedy)
+            continue
+        if models is None:
+            yield Finding("note", what, f"{section.url} answers, but does not list its models")
+        elif section.model in models:
+            yield Finding("ok", what, f"{section.model} at {section.url}")
+        else:
+            listed = ", ".join(sorted(models)[:MODELS_SHOWN]) or "none"
+            remedy = f"correct {service.section}.model; listed there: {listed}"
+            yield Finding("problem", what, f"{section.url} does not list the model {section.model}", remedy)
 
 
 def _duration(seconds: float) -> str:

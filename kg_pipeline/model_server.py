@@ -70,24 +70,45 @@ class ModelServer:
 
     def post(self, body: Mapping[str, Any]) -> bytes:
         """The answer to `body`, to which the model's name is added. Raises RefusedError and the service's error."""
-        service = self.service
         try:
             response = self._pool.request("POST", self.url, json={"model": self.model, **body}, headers=self._headers())
         except HTTPError as error:
-            reason = getattr(error, "reason", None) or error
-            raise service.error(
-                f"no {service.name} server answers at {self.url} ({type(reason).__name__}): start it, correct "
-                f"{service.section}.url in collections.yaml, or remove the section `{service.section}`"
-            ) from None
+            raise self._silent(error) from None
         if response.status != 200:
             raise self._explained(response)
         return response.data
+
+    def models(self) -> list[str] | None:
+        """Names of the models that the server lists, which costs nothing; None when it lists none.
+
+        Asked once, without patience. Raises the service's error when nothing answers or the key is refused.
+        """
+        address = self.url.removesuffix(self.service.path) + "/models"
+        try:
+            response = self._pool.request(
+                "GET", address, headers=self._headers(), retries=False, timeout=CONNECT_SECONDS
+            )
+        except HTTPError as error:
+            raise self._silent(error) from None
+        if response.status in (401, 403):
+            raise self._explained(response)
+        try:
+            return [str(model["id"]) for model in json.loads(response.data)["data"]]
+        except (ValueError, LookupError, TypeError):
+            return None
 
     def unlike_openai(self, error: Exception) -> Exception:
         """The service's error for an answer that cannot be read because of `error`."""
         return self.service.error(
             f"{self.url} does not answer as OpenAI's {self.service.path} does ({type(error).__name__}): correct "
             f"{self.service.section}.url"
+        )
+
+    def _silent(self, error: HTTPError) -> Exception:
+        service, reason = self.service, getattr(error, "reason", None) or error
+        return service.error(
+            f"no {service.name} server answers at {self.url} ({type(reason).__name__}): start it, correct "
+            f"{service.section}.url in collections.yaml, or remove the section `{service.section}`"
         )
 
     def _headers(self) -> dict[str, str]:

@@ -10,8 +10,11 @@ Answer = Callable[[dict, str | None], tuple[int, bytes]]
 
 
 @contextmanager
-def openai_server(path: str, answer: Answer) -> Iterator[str]:
-    """Address of a server on a free port; `answer` maps request and Authorization header to status and body."""
+def openai_server(path: str, answer: Answer, models: bytes = b"") -> Iterator[str]:
+    """Address of a server on a free port; `answer` maps request and Authorization header to status and body.
+
+    GET /models is answered with `models`.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -19,6 +22,12 @@ def openai_server(path: str, answer: Answer) -> Iterator[str]:
             status, body = 404, b"not here"
             if self.path == f"/v1{path}":
                 status, body = answer(json.loads(data), self.headers.get("Authorization"))
+            self._send(status, body)
+
+        def do_GET(self) -> None:
+            self._send(200 if self.path == "/v1/models" else 404, models)
+
+        def _send(self, status: int, body: bytes) -> None:
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -7,11 +7,12 @@ from kg_pipeline.descriptions.cache import DescriptionCache
 from kg_pipeline.descriptions.choice import choose_describer
 from kg_pipeline.descriptions.collection import describe_collection
 from kg_pipeline.descriptions.describing import DescriptionReport, describe_images
-from kg_pipeline.descriptions.endpoint import EndpointDescriber
+from kg_pipeline.descriptions.endpoint import DESCRIPTION, EndpointDescriber
 from kg_pipeline.descriptions.errors import DescriptionError
 from kg_pipeline.descriptions.protocol import Describer, UndescribedError
 
 __all__ = [
+    "DESCRIPTION",
     "Describer",
     "DescriptionCache",
     "DescriptionError",
