@@ -103,7 +103,7 @@ def questionable_cards(tables: Tables, questionable: pl.DataFrame, pictures: Pic
     shown_there = dict(used.unique("chunk_id", keep="first").select("chunk_id", "image_path").iter_rows())
     cards = []
     for row in questionable.iter_rows(named=True):
-        better_id, better_path = wanted_here.get(row["chunk_id"], (None, None))
+        better = wanted_here.get(row["chunk_id"])
         there = shown_there.get(row["preferred_chunk_id"])
         cards.append(
             QuestionableCard(
@@ -114,23 +114,25 @@ def questionable_cards(tables: Tables, questionable: pl.DataFrame, pictures: Pic
                 score=row["score"],
                 there=passages.passage(row["preferred_chunk_id"]),
                 preferred_score=row["preferred_score"],
-                wanted_here=pictures.picture(better_path) if better_path and better_id != row["image_id"] else None,
+                wanted_here=pictures.picture(better) if better else None,
                 shown_there=pictures.picture(there) if there else None,
             )
         )
     return cards
 
 
-def _wanted_pictures(tables: Tables, chunks: pl.Series) -> dict[str, tuple[str, str]]:
-    """Passage → image_id and path of the picture that fits it best, of those that are kept."""
+def _wanted_pictures(tables: Tables, chunks: pl.Series) -> dict[str, str]:
+    """Passage → path of the picture that fits it best, of those that are kept and not shown there yet."""
+    shown = tables["references"].filter(pl.col("status") == "ok").select("image_id", text_id="chunk_id")
     best = (
         tables["visual_evidence"]
         .filter((pl.col("text_kind") == "chunk") & pl.col("kept") & pl.col("text_id").is_in(chunks.implode()))
+        .join(shown, on=["image_id", "text_id"], how="anti")
         .sort("image_rank", "image_id", nulls_last=True)
         .unique("text_id", keep="first", maintain_order=True)
         .join(tables["images"].select("image_id", "path"), on="image_id")
     )
-    return {chunk: (image_id, path) for chunk, image_id, path in best.select("text_id", "image_id", "path").iter_rows()}
+    return dict(best.select("text_id", "path").iter_rows())
 
 
 def evidence_cards(tables: Tables, kept: pl.DataFrame, pictures: Pictures, cap: int) -> list[EvidenceCard]:

@@ -15,8 +15,8 @@ from kg_pipeline.reports.gallery import ReportError
 from kg_pipeline.reports.misses import worst_misses
 from kg_pipeline.reports.page import render
 from kg_pipeline.reports.plots import Plot
+from kg_pipeline.reports.views import meanings
 from kg_pipeline.storage.atomic import replacing
-from kg_pipeline.tables import PAIR_FEATURES
 
 SHOWN_FIRST = ("folds", "none")
 """Protocol and stress of the plots, where they were measured: nearest to what a real orphan meets."""
@@ -100,7 +100,7 @@ def _page(
         shown=shown[0].name,
         misses=misses,
         missed=missed,
-        features={name: text for name, text in PAIR_FEATURES.items() if name in bars},
+        features=meanings(bars),
     )
 
 

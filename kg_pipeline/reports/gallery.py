@@ -18,9 +18,9 @@ from kg_pipeline.reports.cards import (
     questionable_cards,
 )
 from kg_pipeline.reports.page import render
-from kg_pipeline.reports.views import Pictures
+from kg_pipeline.reports.views import Pictures, meanings
 from kg_pipeline.storage.atomic import replacing
-from kg_pipeline.tables import PAIR_FEATURES, TABLES
+from kg_pipeline.tables import TABLES
 
 TABLES_SHOWN = (
     "documents", "chunks", "references", "image_files", "images", "image_texts", "concepts", "visual_evidence",
@@ -31,13 +31,6 @@ PICTURES_PER_SECTION = 500
 """At most; fewer where passages and paths are so long that the page would grow beyond PAGE_BYTES."""
 ROWS_PER_LIST = 1_000
 """Of the lists without pictures: broken references, pictures without text."""
-
-PARTS: Mapping[str, str] = {
-    "intercept": "what every pair starts from",
-    "other_passages": "what the document's other passages add to its best one",
-    "reranker": "the log-odds of the model that looks at the picture",
-}
-"""Parts of the log-odds that are no feature of the evidence model."""
 
 STATUSES: Mapping[str, str] = {
     "missing": "no such file",
@@ -115,7 +108,7 @@ def _page(collection_name: str, tables: Tables, pictures: Pictures, cap: int) ->
         evidence_count=kept["image_id"].n_unique(),
         without_evidence=content.join(kept, on="image_id", how="anti").height,
         close_points=CLOSE_POINTS,
-        features={name: text for name, text in {**PARTS, **PAIR_FEATURES}.items() if name in names},
+        features=meanings(names),
         thumbnails_left_out=pictures.left_out,
     )
 

@@ -1,11 +1,13 @@
 """What the gallery shows, as plain values: pictures, passages, evidence with its bars. Made from frames, in order."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from math import fsum
 
 import polars as pl
+
+from kg_pipeline.tables import PAIR_FEATURES
 
 PASSAGE_CHARACTERS = 420
 BARS = 12
@@ -17,6 +19,12 @@ THUMBNAIL_CHARACTERS = 24_000
 """A WebP of 160 pixels takes some 6,000; an SVG, which is embedded as it is, may take any number."""
 THUMBNAILS_CHARACTERS = 4_800_000
 
+PARTS: Mapping[str, str] = {
+    "intercept": "what every pair starts from",
+    "other_passages": "what the document's other passages add to its best one",
+    "reranker": "the log-odds of the model that looks at the picture",
+}
+"""Parts of the log-odds that are no feature of the evidence model."""
 SUM_TOLERANCE = 0.01
 """Contributions are rounded to six digits."""
 
@@ -118,7 +126,7 @@ class QuestionableCard:
     there: Passage
     preferred_score: float | None
     wanted_here: Picture | None
-    """The picture that fits the passage here best, when that is another one."""
+    """The picture that fits the passage here best, of those that do not stand in it."""
     shown_there: Picture | None
     """A picture that the other passage shows already."""
 
@@ -210,6 +218,11 @@ def waterfall(contributions: list[dict[str, object]]) -> tuple[Bar, ...]:
         )
         for start, (name, value) in zip(starts, steps, strict=True)
     )
+
+
+def meanings(names: Collection[str]) -> dict[str, str]:
+    """What the parts of these names mean, in the order of the tables."""
+    return {name: text for name, text in {**PARTS, **PAIR_FEATURES}.items() if name in names}
 
 
 def decision(row: Mapping[str, object]) -> str:
