@@ -8,6 +8,7 @@ from PIL import Image
 
 from kg_pipeline import model_server
 from kg_pipeline.descriptions import DescriptionError, describe_collection
+from kg_pipeline.evaluation import read_corpus
 from kg_pipeline.images import read_image_texts, read_inventory
 from kg_pipeline.tables import TABLES
 
@@ -158,3 +159,15 @@ def test_without_the_section_nothing_is_asked(make_collection, docs, tmp_path):
     assert table.equals(TABLES["image_descriptions"].empty())
     assert report.new_images == 0
     assert not (tmp_path / "cache").exists()
+
+
+def test_an_evaluation_reads_descriptions_as_a_run_does(make_collection, docs, server, tmp_path):
+    (docs / "page.md").write_text("# Lamps\n\n![](red.png)\n")
+    collection = make_collection(descriptions={"url": server.url, "model": "eyes"}, scoring={"ocr": False})
+    corpus = read_corpus(collection, tmp_path / "home")
+    described = corpus.image_texts.filter(source="description")["text"]
+    assert sorted(described) == ["A blue thing.", "A green thing.", "A red thing."]
+    assert [image.described for image in corpus.fields.images] == [(text,) for text in described]
+    assert {image.language for image in corpus.fields.images} == {None}  # the model chose the language, not the picture
+    read_corpus(collection, tmp_path / "home")
+    assert len(server.requests) == 3
