@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ import neo4j
 import polars as pl
 
 from kg_pipeline.graph import statements
-from kg_pipeline.graph.batching import EDGE_ROWS, NODE_ROWS, as_lists, batches, rounds
+from kg_pipeline.graph.batching import EDGE_ROWS, NODE_ROWS, as_lists, batches, rounds, shares
 from kg_pipeline.graph.connection import BatchTooLargeError, Connection, Result, Transaction
 from kg_pipeline.graph.errors import DriftError, GraphError, SupersededError
 from kg_pipeline.graph.frames import Ends, Graph, end_kinds
@@ -105,6 +105,8 @@ def apply(claim: Claim, plan: Plan, last: Graph) -> None:
     report = _Progress(plan.upserts.size + plan.deletes.size)
     before, expected = dict(last.parts()), last.counts()
     for name, rows in plan.upserts.parts():
+        if rows.is_empty():
+            continue
         new = rows.join(before[name], on=key_columns(name), how="anti", maintain_order="left")
         expected[name] += new.height
         changed = rows.join(new, on=key_columns(name), how="anti", maintain_order="left") if new.height else rows
@@ -217,7 +219,7 @@ def _upsert(claim: Claim, job: _Job, report: Callable[[int], None]) -> None:
                 )
             report(batch.height)
 
-    for groups in rounds(job.rows, job.ends) if job.ends and claim.connection.parallel else [[job.rows]]:
+    for groups in _groups(claim, job):
         if len(groups) == 1:
             write(groups[0])
             continue
@@ -229,6 +231,16 @@ def _upsert(claim: Claim, job: _Job, report: Callable[[int], None]) -> None:
             except BaseException:
                 failed.set()
                 raise
+
+
+def _groups(claim: Claim, job: _Job) -> Iterable[list[pl.DataFrame]]:
+    """Rounds of rows that several writers may write at once."""
+    if not claim.connection.parallel:
+        return [[job.rows]]
+    if job.ends:
+        return rounds(job.rows, job.ends)
+    # The hold of shared nodes makes their writers wait for each other at the Collection node.
+    return [[job.rows] if NODES[job.name].shared else shares(job.rows)]
 
 
 def _delete(claim: Claim, plan: Plan, report: Callable[[int], None]) -> None:

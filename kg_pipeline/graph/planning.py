@@ -6,7 +6,7 @@ import polars as pl
 
 from kg_pipeline.graph.errors import GraphError
 from kg_pipeline.graph.frames import NODE_KEY, Graph
-from kg_pipeline.graph.model import RELATIONSHIPS
+from kg_pipeline.graph.model import ENDS, RELATIONSHIPS
 
 MAX_DELETED_SHARE = 0.5
 FREE_DELETES = 20
@@ -41,11 +41,28 @@ class Plan:
 def plan(last_synced: Graph, wanted: Graph) -> Plan:
     """The difference: rows of `wanted` that are new or differ in any property, keys that are no longer wanted."""
     before, after = dict(last_synced.parts()), dict(wanted.parts())
-    upserts = {
-        name: rows.join(before[name], on=rows.columns, how="anti", nulls_equal=True) for name, rows in after.items()
-    }
-    deletes = {name: rows.join(after[name], on=key_columns(name), how="anti") for name, rows in before.items()}
+    changed = [name for name, rows in after.items() if not rows.equals(before[name])]
+    upserts = {name: _missing(after[name], before[name], after[name].columns) for name in changed}
+    deletes = {name: _missing(before[name], after[name], key_columns(name)) for name in changed}
     return Plan(Graph.of(upserts, upserts), Graph.of(deletes, deletes))
+
+
+def _missing(rows: pl.DataFrame, there: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
+    """`rows` of which `there` has none with the same values in `columns`."""
+    # Most columns of ends hold one value for all rows: leaving them out halves the work of comparing.
+    ends = [name for name in columns if name in ENDS and name not in {"start", "end"}]
+    same = [
+        name
+        for name in ends
+        if _only_value(rows[name]) is not None and _only_value(rows[name]) == _only_value(there[name])
+    ]
+    return rows.join(there, on=[name for name in columns if name not in same], how="anti", nulls_equal=True)
+
+
+def _only_value(column: pl.Series) -> object:
+    """The value of a column that has one value in all rows, else None."""
+    first = column.first()
+    return first if first is not None and (column == first).all() else None
 
 
 def applied(last_synced: Graph, plan: Plan) -> Graph:

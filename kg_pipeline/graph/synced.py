@@ -3,6 +3,8 @@
 import json
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -30,25 +32,39 @@ class SyncedState:
                 return None
             folder = self.path / state["folder"]
             parts = {name: pl.read_parquet(folder / f"{name}.parquet") for name in Graph.empty().counts()}
-            return Graph.of(parts, parts)
+            return Graph.of_sorted(parts)
         except (FileNotFoundError, KeyError, json.JSONDecodeError, pl.exceptions.PolarsError):
             # Written by another version, or damaged: the graph itself is read back instead.
             return None
 
     def save(self, head: Head, graph: Graph) -> None:
         """Replace the state, atomically: a crash leaves the old one. Raises GraphError."""
-        folder = self.path / f"{head.generation}-{secrets.token_hex(4)}"
-        try:
+        self.point(head, self.write(graph))
+
+    def write(self, graph: Graph) -> Path:
+        """Write the rows into a folder that does not count before `point` says so. Raises GraphError."""
+        folder = self.path / secrets.token_hex(8)
+        with self._explained():
             folder.mkdir(parents=True)
             for name, rows in graph.parts():
                 rows.write_parquet(folder / f"{name}.parquet", compression="zstd")
+        return folder
+
+    def point(self, head: Head, folder: Path) -> None:
+        """Make the rows of a folder the state at `head`, and remove those of others. Raises GraphError."""
+        with self._explained():
             with replacing(self.pointer) as beside:
                 beside.write_text(json.dumps({"head": asdict(head), "folder": folder.name}))
             for old in self.path.iterdir():
                 if old.is_dir() and old != folder:
                     shutil.rmtree(old, ignore_errors=True)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise GraphError(
-                f"the graph was written, but not the note of it in {self.path} ({error.strerror or error}): free space "
-                "or correct the rights; the next run then reads the graph back"
+                f"the note of what is in the graph cannot be written to {self.path} ({error.strerror or error}): free "
+                "space or correct the rights; the next run then reads the graph back"
             ) from error

@@ -1,6 +1,7 @@
 """Bringing the graph to what is wanted: plan against what was last written, apply, remember."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,10 +147,13 @@ def _write(
     claimed = taken or _claim(connection, collection, found.head, wanted)
     if found.strays:
         delete_strays(claimed, found.strays)
-    apply(claimed, planned, found.last)
     after = wanted if planned is found.plan else applied(found.last, planned)
-    head = complete(claimed, wanted.fingerprint(), foreign_ends_of(after))
-    state.save(head, after)
+    with ThreadPoolExecutor(1) as beside:
+        # While the server works.
+        fingerprint, note = beside.submit(wanted.fingerprint), beside.submit(state.write, after)
+        apply(claimed, planned, found.last)
+    head = complete(claimed, fingerprint.result(), foreign_ends_of(after))
+    state.point(head, note.result())
     return head, planned
 
 
