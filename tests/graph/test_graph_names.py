@@ -60,7 +60,7 @@ def test_every_label_and_type_can_have_another_name(connection, home):
     assert count_graph(other, "test") == {**wanted.counts(), "Collection": 1}
     assert read_graph(other, "test", ()).equals(wanted)
     assert sync(other, "test", wanted, home=home).writes == 0
-    assert sync(other, "test", wanted, home=home, full_refresh=True).writes == 0
+    assert sync(other, "test", wanted, home=home, read_back=True).writes == 0
     less = wanted_graph("test", tables_of(images=("pump",), references=(), rejected=(), concepts=()))
     sync(other, "test", less, home=home, allow_mass_delete=True)
     assert read_graph(other, "test", ()).equals(less)

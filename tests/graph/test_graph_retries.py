@@ -53,7 +53,7 @@ def test_an_image_that_its_last_collection_lets_go_of_meanwhile_is_there_for_the
     nothing = {"references": (), "evidence": (), "rejected": (), "concepts": ()}
     first, second = (wanted_graph(name, tables_of(name, images=("pump",), **nothing)) for name in ("first", "second"))
     sync(connection, "first", first, home=tmp_path)
-    rows = {"rows": [{"id": image_id("pump")}], "collection": "first", "marker": MARKER}
+    rows = {"rows": [[image_id("pump")]], "collection": "first", "marker": MARKER}
     ended = []
     with connection.driver.session() as session, session.begin_transaction() as other:
         for text in statements.node_deletes(NODES["Image"]):

@@ -281,7 +281,7 @@ def test_a_batch_the_server_has_no_memory_for_is_halved(graph_server, connection
         (applying, "verify_counts"),
         (applying, "_delete"),
         (syncing, "complete"),
-        (syncing.SyncedState, "save"),
+        (syncing.SyncedState, "point"),
     ],
     ids=["before edges", "before counting", "before deletes", "before completing", "before the note"],
 )

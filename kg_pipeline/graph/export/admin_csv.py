@@ -143,7 +143,7 @@ def _collection(collection: str, graph: Graph, names: Names, now: datetime) -> p
     times = {"completed_at": pl.lit(now, TIME), "first_seen": pl.lit(now, TIME)}
     # Nothing ends at a foreign node: such relationships are left out.
     renamed = [f"{ours}={theirs}" for ours, theirs in names.renamed]
-    lists = {"foreign_ends": pl.lit([], TEXTS), "names": pl.lit(renamed, TEXTS)}
+    lists = {"foreign_ends": pl.lit([], TEXTS), "names": pl.lit(renamed or None, TEXTS)}
     return pl.DataFrame([rows]).with_columns(**times, **lists)
 
 

@@ -45,7 +45,7 @@ def write_script(folder: ExportFolder, collection: str, graph: Graph, names: Nam
         "marker": MARKER,
         "foreign_ends": list(foreign_ends_of(graph)),
         "input_hash": graph.fingerprint(),
-        "names": [f"{ours}={theirs}" for ours, theirs in names.renamed],
+        "names": [f"{ours}={theirs}" for ours, theirs in names.renamed] or None,
     }
     advance, done = progress("exporting the graph", graph.size), 0
     with folder.writing(FILE) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
