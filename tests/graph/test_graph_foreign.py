@@ -52,7 +52,7 @@ def test_documents_of_others_are_ends_and_no_nodes(connection, tmp_path):
     ]
     assert connection.read(THEIRS) == before
     assert sync(connection, "test", wanted, home=tmp_path).writes == 0
-    assert sync(connection, "test", wanted, home=tmp_path, full_refresh=True).writes == 0
+    assert sync(connection, "test", wanted, home=tmp_path, read_back=True).writes == 0
     assert sync(connection, "test", wanted, home=tmp_path / "another home").writes == 0
 
 
