@@ -44,15 +44,21 @@ def calibration(
     tables: Tables,
     reranker: RerankerResource,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Hide the references a fifth at a time, and fit weights and curves; the same result adds no version."""
+    """Hide the references a fifth at a time, and fit weights and curves; the same result adds no version.
+
+    A collection with too few references keeps what it has: that is how things are, not a failure of the run.
+    """
     collection = collections.get(context.partition_key)
     corpus, choice = load_corpus(tables, collection.name), reranker.get(collection)
     score = scorer_of(collection, choice.reranker, tables.ledger())
+    recorded = recorded_versions(tables.store(), collection.name)
     try:
         with logged_progress(context):
             found = calibrate(collection, corpus, score, config.target_precision)
     except EvaluationError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
+        context.log.warning("%s", error)
+        context.add_output_metadata({"not_fitted": str(error)}, "calibrators")
+        return recorded.evidence_weights, recorded.calibrators
     context.add_output_metadata({"found": dg.MetadataValue.md(markdown_table(found.calibrators))}, "calibrators")
-    kept = add_version(recorded_versions(tables.store(), collection.name), found)
+    kept = add_version(recorded, found)
     return kept.evidence_weights, kept.calibrators

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from assets.candidates import CORPUS_TABLES, load_corpus
 from kg_pipeline.config import ConfigError
-from kg_pipeline.evaluation import FACETS, PROTOCOLS, STRESSES, History, Protocol, evaluate, scorer_of
+from kg_pipeline.evaluation import FACETS, PROTOCOLS, STRESSES, EvaluationError, History, Protocol, evaluate, scorer_of
 from kg_pipeline.evaluation.headline import HEADLINES, part
 from kg_pipeline.evaluation.scenarios import ALL
 from kg_pipeline.images import thumbnail
@@ -58,15 +58,21 @@ def evaluation(
     """Hide the references of the collection, run the pipeline in memory, measure, compare with the time before."""
     collection, protocols = collections.get(context.partition_key), config.chosen_protocols()
     choice = reranker.get(collection)
-    with logged_progress(context):
-        found = evaluate(
-            collection,
-            load_corpus(tables, collection.name),
-            protocols,
-            [frozenset(kinds) for kinds in config.stresses],
-            tuple(facet for facet in FACETS if facet in config.scenarios),
-            scorer_of(collection, choice.reranker, tables.ledger()),
-        )
+    try:
+        with logged_progress(context):
+            found = evaluate(
+                collection,
+                load_corpus(tables, collection.name),
+                protocols,
+                [frozenset(kinds) for kinds in config.stresses],
+                tuple(facet for facet in FACETS if facet in config.scenarios),
+                scorer_of(collection, choice.reranker, tables.ledger()),
+            )
+    except EvaluationError as error:
+        # No references to hide: that is how the collection is, not a failure of the run.
+        context.log.warning("%s", error)
+        context.add_output_metadata({"not_measured": str(error)})
+        return tables.store().read("evaluation", collection.name)
     compared = History(tables.root, collection.name).add(found.table)
     page = write_evaluation(
         tables.evaluation_page(collection.name),

@@ -78,14 +78,15 @@ def test_lineage_backfill_metadata_and_checks_are_seen_in_the_ui(dagster_ui):
     url, knowledge_base = dagster_ui
     with open_page(1600, 1000) as page:
         page.goto(f"{url}/asset-groups/~all")
-        for group in ("ingestion", "candidates", "scoring", "reports", "graph"):
+        for group in ("ingestion", "candidates", "scoring", "reports", "graph", "quality"):
             expect(page.get_by_text(group, exact=True).first).to_be_visible(timeout=60_000)
         keep(page, "dagster-lineage")
         folded = page.get_by_role("img", name="unfold_more")
         while folded.count():
             folded.first.click()
             page.wait_for_timeout(1_000)
-        expect(page.get_by_text("image_files", exact=True).first).to_be_visible()
+        # What does not fit into the window is not drawn.
+        expect(page.get_by_text("visual_evidence", exact=True).first).to_be_visible()
 
         page.locator("button", has_text="Materialize").first.click()
         dialog = page.get_by_role("dialog")

@@ -35,10 +35,7 @@ FLOORS = [
     ("folds", "none", "all", 50, 0.97),
     ("folds", "none", "document", 1, 0.915),
     ("folds", HARD, "recall", 50, 0.76),
-    pytest.param(
-        *("folds", HARD, "document", 1, 0.58),
-        marks=pytest.mark.xfail(reason="0.541: in one flat folder of hashed names the votes of siblings mislead"),
-    ),
+    ("folds", HARD, "document", 1, 0.58),
 ]
 
 
