@@ -31,6 +31,8 @@ def main() -> None:
     options = parser.parse_args()
     images = [str(path) for path in sorted(options.images.rglob("*")) if path.suffix.lower() in SUFFIXES]
     texts = [line for line in options.texts.read_text(encoding="utf-8").splitlines() if line.strip()]
+    if not images or not texts:
+        parser.error(f"{len(images)} pictures ({', '.join(sorted(SUFFIXES))}) and {len(texts)} texts: need some of both")
     scores = []
     for direction in ("image-to-text", "text-to-image"):
         scoring = Scoring(
