@@ -32,7 +32,7 @@ def main() -> None:
     images = [str(path) for path in sorted(options.images.rglob("*")) if path.suffix.lower() in SUFFIXES]
     texts = [line for line in options.texts.read_text(encoding="utf-8").splitlines() if line.strip()]
     if not images or not texts:
-        parser.error(f"{len(images)} pictures ({', '.join(sorted(SUFFIXES))}) and {len(texts)} texts: need some of both")
+        parser.error(f"{len(images)} pictures and {len(texts)} texts were found: there must be some of both")
     scores = []
     for direction in ("image-to-text", "text-to-image"):
         scoring = Scoring(
