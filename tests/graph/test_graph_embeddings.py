@@ -41,6 +41,6 @@ def test_only_texts_with_a_vector_have_one():
 
 
 def test_vectors_count_when_rows_are_put_into_batches():
-    rows = pl.DataFrame({"id": ["a"] * 10, "p": [{"embedding": [0.5] * 100}] * 10})
-    rows = rows.cast({"p": pl.Struct({"embedding": pl.List(pl.Float32())})})
+    vectors = pl.Series([[0.5] * 100] * 10, dtype=pl.List(pl.Float32()))
+    rows = pl.DataFrame({"id": ["a"] * 10, "embedding": vectors})
     assert [batch.height for batch in batches(rows, 1_000, max_bytes=3_100)] == [3, 3, 3, 1]
