@@ -17,6 +17,7 @@ from graph_tables import tables_of
 
 from kg_pipeline.graph import Graph, GraphError, sync, wanted_graph
 from kg_pipeline.graph.connection import DRIVER_SETTINGS, _opened
+from kg_pipeline.graph.names import Names
 
 WAIT_SECONDS = 120
 
@@ -131,7 +132,7 @@ def impatient(server, retry_seconds: float):
     login = server.settings
     auth = (login.neo4j_username, login.neo4j_password.get_secret_value())
     settings = {**DRIVER_SETTINGS, "max_transaction_retry_time": retry_seconds}
-    return _opened(login.neo4j_uri, auth, None, driver_settings=settings)
+    return _opened(login.neo4j_uri, auth, None, Names.of({}), driver_settings=settings)
 
 
 def kill_server(histories: Histories, seconds: float, *, comes_back: bool) -> None:
