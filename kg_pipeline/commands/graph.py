@@ -110,7 +110,7 @@ def export(
     with progress_bars():
         folder, names = output.expanduser().absolute(), Names.of(Settings().graph_names)
         exported = export_graph(collection, wanted, format.value, folder, datetime.now(UTC), names)
-    out.print(f"{sum(exported.rows.values())} rows in {len(exported.files)} files: {output}", highlight=False)
+    out.print(f"{sum(exported.rows.values())} rows in {output}: {', '.join(exported.files)}", highlight=False)
     if exported.left_out:
         out.print(f"left out: {exported.left_out} relationships to nodes that are not ours, which CSV cannot match")
     if hint := LOADING.get(format):

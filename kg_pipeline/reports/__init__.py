@@ -2,7 +2,8 @@
 
 from kg_pipeline.reports.blind_spots import is_scored_without_pixels, pictures_without_text
 from kg_pipeline.reports.evaluation import plots_of, write_evaluation
-from kg_pipeline.reports.gallery import TABLES_SHOWN, ReportError, write_gallery
+from kg_pipeline.reports.gallery import TABLES_SHOWN, write_gallery
+from kg_pipeline.reports.page import ReportError
 
 __all__ = [
     "TABLES_SHOWN",

@@ -11,12 +11,10 @@ from kg_pipeline.evaluation import Evaluation, Outcome, asked
 from kg_pipeline.evaluation.headline import HEADLINES, SCENARIO_HEADLINES, Headline, part
 from kg_pipeline.evaluation.scenarios import ALL
 from kg_pipeline.reports.evaluation_plots import evaluation_plots
-from kg_pipeline.reports.gallery import ReportError
 from kg_pipeline.reports.misses import worst_misses
-from kg_pipeline.reports.page import render
+from kg_pipeline.reports.page import render, write_page
 from kg_pipeline.reports.plots import Plot
 from kg_pipeline.reports.views import meanings
-from kg_pipeline.storage.atomic import replacing
 
 SHOWN_FIRST = ("folds", "none")
 """Protocol and stress of the plots, where they were measured: nearest to what a real orphan meets."""
@@ -45,15 +43,7 @@ def write_evaluation(
     `compared`: tables of History.add by collection; `average`: that of average_table where there are several.
     `thumbnail` gives a data: address for a picture's uri, or None. Raises ReportError.
     """
-    html = _page(evaluations, compared, average, cache(thumbnail))
-    try:
-        with replacing(path) as beside:
-            beside.write_bytes(html)
-    except OSError as error:
-        raise ReportError(
-            f"cannot write the page {path}: {error.strerror or error}; check free space and rights of {path.parent}"
-        ) from error
-    return path
+    return write_page(path, _page(evaluations, compared, average, cache(thumbnail)))
 
 
 def shown_outcomes(evaluations: Sequence[Evaluation]) -> list[Outcome]:

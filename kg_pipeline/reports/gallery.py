@@ -17,9 +17,8 @@ from kg_pipeline.reports.cards import (
     orphan_cards,
     questionable_cards,
 )
-from kg_pipeline.reports.page import render
+from kg_pipeline.reports.page import render, write_page
 from kg_pipeline.reports.views import Pictures, meanings
-from kg_pipeline.storage.atomic import replacing
 from kg_pipeline.tables import TABLES
 
 TABLES_SHOWN = (
@@ -38,10 +37,6 @@ STATUSES: Mapping[str, str] = {
     "unsupported": "not a kind of picture we read",
     "remote": "on another server, never fetched",
 }
-
-
-class ReportError(Exception):
-    """A report could not be written."""
 
 
 def write_gallery(
@@ -64,14 +59,7 @@ def write_gallery(
     while len(html) > PAGE_BYTES and pictures_per_section > 1:
         pictures_per_section = pictures_per_section * 4 // 5
         html = _page(collection_name, shown, Pictures(shown["image_files"], thumbnail), pictures_per_section)
-    try:
-        with replacing(path) as beside:
-            beside.write_bytes(html)
-    except OSError as error:
-        raise ReportError(
-            f"cannot write the gallery {path}: {error.strerror or error}; check free space and rights of {path.parent}"
-        ) from error
-    return path
+    return write_page(path, html)
 
 
 def _page(collection_name: str, tables: Tables, pictures: Pictures, cap: int) -> bytes:

@@ -9,8 +9,26 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from kg_pipeline.storage.atomic import replacing
+
 HERE = Path(__file__).parent
 INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
+
+
+class ReportError(Exception):
+    """A report could not be written."""
+
+
+def write_page(path: Path, html: bytes) -> Path:
+    """Put the page in place in one step. Raises ReportError."""
+    try:
+        with replacing(path) as beside:
+            beside.write_bytes(html)
+    except OSError as error:
+        raise ReportError(
+            f"cannot write the page {path}: {error.strerror or error}; check free space and rights of {path.parent}"
+        ) from error
+    return path
 
 
 def render(template: str, styles: tuple[str, ...], script: str | None, **content: Any) -> bytes:
