@@ -10,6 +10,7 @@ from kg_pipeline.commands.evaluate import evaluate
 from kg_pipeline.commands.options import fail
 from kg_pipeline.commands.run import demo, run
 from kg_pipeline.commands.score import score
+from kg_pipeline.commands.serve import serve
 from kg_pipeline.commands.tables import ocr_import, tables
 from kg_pipeline.config import ConfigError
 from kg_pipeline.graph import GraphError
@@ -18,7 +19,7 @@ from kg_pipeline.storage import StorageError
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Pictures for a knowledge graph."
 )
-for command in (demo, run, tables, score, evaluate, calibrate, dev, doctor):
+for command in (demo, run, tables, score, serve, evaluate, calibrate, dev, doctor):
     app.command()(command)
 app.add_typer(graph.app, name="graph")
 app.add_typer(review.app, name="review")

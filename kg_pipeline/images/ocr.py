@@ -72,28 +72,53 @@ class ReadText:
             return str(error)  # not stored: the file may be back at the next run
         if sha256(data).hexdigest() != image_id:
             return "the file has changed since the inventory was made; it is read at the next run"
-        try:
-            entry = Entry(_reader_name(), self._lines(data))
-        except ImageError as error:
-            entry = Entry(_reader_name(), error=str(error))
+        entry = _read(self._engine, data, self._limits)
         store_entry(self._cache, image_id, entry)
         return entry.error
 
-    def _lines(self, data: bytes) -> tuple[Line, ...]:
-        import cv2
 
-        picture = as_seen(data, self._limits, LONGEST_SIDE)
-        try:
-            # RapidOCR takes arrays as OpenCV does: blue, green, red.
-            found = self._engine(np.asarray(picture)[:, :, ::-1])
-        except (*DECODING_ERRORS, cv2.error) as error:
-            raise ImageError(f"OCR failed: {error}") from error
-        if found.txts is None:
-            return ()
-        return tuple(
-            Line(text, round(float(confidence), 3), _bounds(box))
-            for text, confidence, box in zip(found.txts, found.scores, found.boxes, strict=True)
-        )
+class PictureReader:
+    """Reads the text of pictures whose bytes are at hand, through the cache; loads the engine with the first one."""
+
+    def __init__(self, cache: Path, limits: Limits) -> None:
+        self._cache = cache
+        self._limits = limits
+        self._engine: Any = None
+
+    def read(self, image_id: str, data: bytes) -> Entry:
+        """The lines of a picture; `image_id` is the SHA-256 of `data`. Raises ImageError if they cannot be kept."""
+        known = load_entry(self._cache, image_id)
+        if known is not None:
+            return known
+        if self._engine is None:
+            self._engine = _engine()
+        entry = _read(self._engine, data, self._limits)
+        store_entry(self._cache, image_id, entry)
+        return entry
+
+
+def _read(engine: Any, data: bytes, limits: Limits) -> Entry:
+    try:
+        return Entry(_reader_name(), _lines(engine, data, limits))
+    except ImageError as error:
+        return Entry(_reader_name(), error=str(error))
+
+
+def _lines(engine: Any, data: bytes, limits: Limits) -> tuple[Line, ...]:
+    import cv2
+
+    picture = as_seen(data, limits, LONGEST_SIDE)
+    try:
+        # RapidOCR takes arrays as OpenCV does: blue, green, red.
+        found = engine(np.asarray(picture)[:, :, ::-1])
+    except (*DECODING_ERRORS, cv2.error) as error:
+        raise ImageError(f"OCR failed: {error}") from error
+    if found.txts is None:
+        return ()
+    return tuple(
+        Line(text, round(float(confidence), 3), _bounds(box))
+        for text, confidence, box in zip(found.txts, found.scores, found.boxes, strict=True)
+    )
 
 
 def _engine() -> Any:

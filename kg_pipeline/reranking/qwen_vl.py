@@ -8,7 +8,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any, TypeVar
@@ -144,6 +144,19 @@ class QwenVLReranker:
             budget,
         )
         return QwenVLModel(self.checkpoint, answers, self.precision.dtype, self.precision.device)
+
+    def turned(self, direction: Direction) -> "QwenVLReranker":
+        """The same weights, asked in that direction; they are loaded when they are not yet."""
+        other = QwenVLReranker(
+            self.checkpoint,
+            instruction=self.instruction,
+            direction=direction,
+            precision=replace(self.precision, token_budget=self.token_budget),
+            limits=self.limits,
+        )
+        for name in ("prompts", "pixel_reader", "model"):
+            other.__dict__[name] = getattr(self, name)
+        return other
 
     def explain(self, image: bytes, text: str) -> Reason:
         """Let the model write a reason in the language of the text; off its training, so parsed with care."""

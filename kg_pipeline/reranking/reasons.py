@@ -29,9 +29,13 @@ def parse(text: str) -> Reason:
 
 
 def question(text: str) -> str:
-    """What is asked, in the language of the text: Chinese when a fifth of its characters are."""
-    chinese = len(CHINESE.findall(text)) * 5 > len(text.replace(" ", ""))
-    return ASKED["zh" if chinese else "en"]
+    """What is asked, in the language of the text."""
+    return ASKED["zh" if is_chinese(text) else "en"]
+
+
+def is_chinese(text: str) -> bool:
+    """Whether a fifth of the characters are Chinese."""
+    return len(CHINESE.findall(text)) * 5 > len(text.replace(" ", ""))
 
 
 def parsed_share(reasons: Sequence[Reason]) -> float:
