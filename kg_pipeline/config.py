@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from kg_pipeline.graph_nodes import ConceptNodes, DocumentNodes
-from kg_pipeline.model_sections import Descriptions, Embeddings
+from kg_pipeline.model_sections import Descriptions, Embeddings, RemoteReranker
 
 DEFAULT_HOME = Path(".kg-pipeline")
 SKIPPED_FOLDERS = frozenset(
@@ -78,6 +78,11 @@ class Settings(BaseSettings):
         SecretStr(""),
         validation_alias="KG_PIPELINE_DESCRIPTION_API_KEY",
         description="key of the server that describes pictures",
+    )
+    reranker_api_key: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="KG_PIPELINE_RERANKER_API_KEY",
+        description="token of the server that `reranker: remote` asks",
     )
 
     graph_names: Annotated[dict[str, str], NoDecode] = Field(
@@ -211,6 +216,7 @@ class Scoring(_Section):
     checkpoint: str | None = Field(
         None, description="the reranker's weights: a folder, or a hub id with its revision (owner/model@commit)"
     )
+    remote: RemoteReranker | None = Field(None, description="the server that `reranker: remote` asks")
     instruction: str | None = Field(
         None, description="what the reranker is told to look for; the model card's if unset"
     )

@@ -15,6 +15,7 @@ from kg_pipeline.embedding import EMBEDDING
 from kg_pipeline.graph import check_server
 from kg_pipeline.images import ocr_cost
 from kg_pipeline.model_server import ModelServer
+from kg_pipeline.reranking import RerankerError, choose_reranker
 from kg_pipeline.storage import TableStore
 
 LIBRARIES = ("dagster", "polars", "deltalake", "neo4j", "arcadedb-embedded", "rapidocr", "onnxruntime", "pillow")
@@ -47,7 +48,7 @@ def examine(
         *(
             finding
             for collection in collections
-            for finding in (_ocr(collection, home), *_models(collection, settings))
+            for finding in (_ocr(collection, home), *_reranker(collection), *_models(collection, settings))
         ),
     ]
 
@@ -112,6 +113,22 @@ def _ocr(collection: Collection, home: Path) -> Finding:
         return Finding("ok", what, "all read, or not to be read")
     found = f"{cost.pictures:,} pictures to read, about {_duration(cost.seconds)} on {cost.cores} cores"
     return Finding("note", what, found, "read once and kept, also when interrupted; a run with --no-ocr goes without")
+
+
+def _reranker(collection: Collection) -> Iterator[Finding]:
+    """The remote reranker, asked what scores there; vLLM scores two plain pairs for that."""
+    if collection.scoring.reranker != "remote":
+        return
+    what = f"reranker server of {collection.name}"
+    try:
+        choice = choose_reranker(collection.scoring, collection.limits)
+    except RerankerError as error:
+        found, _, remedy = str(error).partition(": ")
+        yield Finding("problem", what, found, remedy)
+        return
+    assert choice.reranker
+    choice.reranker.close()
+    yield Finding("ok", what, f"{choice.reranker.fingerprint}, {choice.reason}")
 
 
 def _models(collection: Collection, settings: Settings) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""What collections.yaml says of the models beside the reranker: who makes vectors, who describes pictures."""
+"""What collections.yaml says of models behind an address: who makes vectors, describes pictures, scores from afar."""
 
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -12,8 +12,8 @@ def _address_without_secrets(url: str) -> str:
         raise ValueError("expected the address of a server, for example http://localhost:8000/v1")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError(
-            "no user, password or query here; a key stands in KG_PIPELINE_EMBEDDING_API_KEY or "
-            "KG_PIPELINE_DESCRIPTION_API_KEY"
+            "no user, password or query here; a key stands in KG_PIPELINE_EMBEDDING_API_KEY, "
+            "KG_PIPELINE_DESCRIPTION_API_KEY or KG_PIPELINE_RERANKER_API_KEY"
         )
     return url
 
@@ -35,6 +35,22 @@ class Embeddings(_Section):
     )
     batch: int = Field(64, ge=1, le=2048, description="texts of one request")
     timeout_seconds: float = Field(120.0, gt=0, description="how long one request may take")
+
+
+class RemoteReranker(_Section):
+    """A reranker on another machine, which stays loaded there: docs/reranker.md."""
+
+    url: Address = Field(description="address of `kg-pipeline serve` or of vLLM, for example http://gpu:8765")
+    api: Literal["kg-pipeline", "vllm"] = Field("kg-pipeline", description="what answers there")
+    model: str | None = Field(None, min_length=1, description="vllm: name of the model there; its only one if unset")
+    parallel: int = Field(4, ge=1, le=64, description="requests that the server gets at once")
+    request_bytes: int = Field(
+        16_000_000, ge=1_000, description="size of a request; a picture larger than that goes alone"
+    )
+    timeout_seconds: float = Field(120.0, gt=0, description="how long one request may take")
+    busy_seconds: float = Field(
+        600.0, ge=0, description="how long to ask again while the server has no room, before the run stops"
+    )
 
 
 class Descriptions(_Section):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from kg_pipeline.commands.options import Home, fail, home_folder
+from kg_pipeline.commands.options import Home, RerankerUrl, changed_scoring, fail, home_folder
 from kg_pipeline.commands.run import described_collection
 from kg_pipeline.commands.score import RerankerName
 from kg_pipeline.config import Collection, ConfigError
@@ -36,6 +36,7 @@ def evaluate(
     reranker: Annotated[RerankerName | None, typer.Option(help="Who scores the pairs.")] = None,
     checkpoint: Annotated[str | None, typer.Option(help="Folder or owner/model@commit of its weights.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N, for the reranker.")] = None,
+    reranker_url: RerankerUrl = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     home: Home = None,
 ) -> None:
@@ -54,10 +55,9 @@ def evaluate(
         "device": device,
         "ocr": False if no_ocr else None,
     }
-    scoring = {name: value for name, value in given.items() if value is not None}
     wanted = Wanted.parse(protocol, stress or ["none"], scenario, without_ocr=no_ocr)
     collections = [
-        one.model_copy(update={"scoring": one.scoring.model_copy(update=scoring)})
+        one.model_copy(update={"scoring": changed_scoring(one.scoring, given, reranker_url)})
         for one in _collections(root, documents, images or [], site_root or [], config, collection or [])
     ]
     if labels:

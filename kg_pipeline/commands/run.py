@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from kg_pipeline.commands.console import out, print_summary, progress_bars
-from kg_pipeline.commands.options import Home, fail, home_folder
+from kg_pipeline.commands.options import Home, RerankerUrl, changed_scoring, fail, home_folder
 from kg_pipeline.commands.score import Dtype, RerankerName
 from kg_pipeline.config import Collection, ConfigError, Settings, load_collections
 from kg_pipeline.graph import connect
@@ -24,7 +24,8 @@ class ThisRun:
     """What the options of `run` say beyond the configuration."""
 
     scoring: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of a collection's scoring section; a collection is registered with them."""
+    """Fields of a collection's scoring section, None where it stays; a collection is registered with them."""
+    reranker_url: str | None = None
     hide_references: Path | None = None
     with_graph: bool = True
     allow_scorer_change: bool = False
@@ -66,6 +67,7 @@ def run(
     dtype: Annotated[Dtype | None, typer.Option(help="Precision of the reranker; bfloat16 by default.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N, for the reranker.")] = None,
     token_budget: Annotated[int | None, typer.Option(min=128, help="Tokens of one forward of the reranker.")] = None,
+    reranker_url: RerankerUrl = None,
     explain_edges: Annotated[
         int | None, typer.Option(min=0, help="Edges whose reason the reranker writes, the least certain first.")
     ] = None,
@@ -99,7 +101,8 @@ def run(
         "ocr": False if no_ocr else None,
     }
     this_run = ThisRun(
-        scoring={name: value for name, value in given.items() if value is not None},
+        scoring=given,
+        reranker_url=reranker_url,
         hide_references=hide_references.absolute() if hide_references else None,
         with_graph=not (no_graph or hide_references),
         allow_scorer_change=allow_scorer_change,
@@ -160,7 +163,7 @@ def _run_collections(root: Path, config: Path | None, only: str | None, this_run
     succeeded = True
     with _embedded_graph(root) if this_run.with_graph else nullcontext():
         for name in names:
-            scoring = configured[name].scoring.model_copy(update=this_run.scoring)
+            scoring = changed_scoring(configured[name].scoring, this_run.scoring, this_run.reranker_url)
             collection = configured[name].model_copy(update={"scoring": scoring})
             if config:
                 resource.register(collection)

@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from kg_pipeline.commands.console import err, out
+from kg_pipeline.commands.options import RerankerUrl, changed_scoring
 from kg_pipeline.config import Scoring
 
 
@@ -48,21 +49,23 @@ def score(
     ] = None,
     instruction: Annotated[str | None, typer.Option(help="What to look for; the model card's when not given.")] = None,
     direction: Annotated[DirectionName, typer.Option(help="What is the query.")] = DirectionName.IMAGE_TO_TEXT,
+    reranker_url: RerankerUrl = None,
     explain: Annotated[bool, typer.Option("--explain", help="Let the model write a reason for each pair.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score every image with every text."""
     from kg_pipeline.reranking import RerankerError, add_reasons, choose_reranker, parsed_share, score_files
 
-    scoring = Scoring(
-        reranker=reranker.value,
-        checkpoint=checkpoint,
-        dtype=dtype.value,
-        device=device,
-        token_budget=token_budget,
-        instruction=instruction,
-        direction=direction.value,
-    )
+    given = {
+        "reranker": reranker.value,
+        "checkpoint": checkpoint,
+        "dtype": dtype.value,
+        "device": device,
+        "token_budget": token_budget,
+        "instruction": instruction,
+        "direction": direction.value,
+    }
+    scoring = changed_scoring(Scoring(), given, reranker_url)
     try:
         choice = choose_reranker(scoring)
         if choice.reranker is None:

@@ -74,7 +74,7 @@ class EndpointDescriber:
         try:
             content = json.loads(data)["choices"][0]["message"]["content"]
         except (ValueError, LookupError, TypeError) as error:
-            raise self._server.unlike_openai(error) from None
+            raise self._server.unlike_protocol(error) from None
         return content if isinstance(content, str) else ""
 
 

@@ -84,7 +84,7 @@ class EndpointEmbedder:
             rows = sorted(json.loads(data)["data"], key=lambda row: row["index"])
             vectors = np.array([row["embedding"] for row in rows], np.float32)
         except (ValueError, KeyError, TypeError) as error:
-            raise self._server.unlike_openai(error) from None
+            raise self._server.unlike_protocol(error) from None
         if vectors.ndim != 2 or len(vectors) != expected:
             raise EmbeddingError(f"{url} answers with vectors of shape {vectors.shape} to {expected} texts")
         if self._known_dimensions not in (None, vectors.shape[1]):

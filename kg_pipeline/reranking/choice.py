@@ -4,7 +4,7 @@ import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kg_pipeline.config import Limits, Scoring
+from kg_pipeline.config import Limits, Scoring, Settings
 from kg_pipeline.evidence import EVIDENCE_SCORER
 from kg_pipeline.reranking.protocol import Reranker, RerankerError
 
@@ -23,12 +23,13 @@ class Choice:
 def choose_reranker(scoring: Scoring, limits: Limits | None = None) -> Choice:
     """The reranker that `scoring` asks for; `auto` takes qwen-vl when a CUDA device and a checkpoint are there.
 
-    The weights are looked at but not loaded. Raises RerankerError when what is asked for is not there.
+    The weights are looked at but not loaded; a remote server is asked what scores there, with the key that stands in
+    the environment. Raises RerankerError when what is asked for is not there.
     """
     if scoring.reranker == "none":
         return Choice(None, "none: the evidence model scores alone, as asked")
     if scoring.reranker == "remote":
-        raise RerankerError("reranker 'remote' is not part of this version; use qwen-vl, or none")
+        return Choice(_remote(scoring, limits or Limits()), f"remote: {scoring.remote and scoring.remote.url}")
     if scoring.reranker == "auto" and (lacking := _lacking(scoring)):
         return Choice(None, f"auto: {lacking}, so the evidence model scores alone")
     return Choice(_qwen_vl(scoring, limits), f"{scoring.reranker}: {scoring.checkpoint}")
@@ -74,6 +75,23 @@ def _qwen_vl(scoring: Scoring, limits: Limits | None) -> Reranker:
         precision=Precision(scoring.dtype, chosen_device(scoring.device), scoring.token_budget),
         limits=limits,
     )
+
+
+def _remote(scoring: Scoring, limits: Limits) -> Reranker:
+    section, key = scoring.remote, Settings().reranker_api_key
+    if section is None:
+        raise RerankerError("reranker 'remote' needs an address: --reranker-url URL, or scoring.remote.url")
+    from kg_pipeline.reranking.remote import RemoteReranker, ScoreServer
+    from kg_pipeline.reranking.remote_server import KgPipelineServer
+    from kg_pipeline.reranking.remote_vllm import VllmServer
+
+    if section.api == "vllm":
+        server: ScoreServer = VllmServer(section, scoring.direction, scoring.instruction, key, limits)
+    else:
+        if scoring.instruction is not None:
+            raise RerankerError("scoring.instruction is a matter of the server that scores: start it there with it")
+        server = KgPipelineServer(section, scoring.direction, key)
+    return RemoteReranker(server, section, scoring.direction)
 
 
 def chosen_device(name: str) -> str:
