@@ -2,6 +2,7 @@
 
 import pytest
 from graph_servers import free_port
+from json_server import Answer, json_server
 from openai_server import openai_server
 
 from kg_pipeline.config import Settings
@@ -58,3 +59,19 @@ def test_without_the_sections_no_server_is_asked(make_collection, monkeypatch, t
     monkeypatch.setattr("kg_pipeline.doctor.check_server", lambda *_: [])
     collection = make_collection(scoring={"ocr": False})
     assert not [each for each in examine(Settings(), tmp_path, None, [collection]) if "server of" in each.what]
+
+
+def test_a_remote_reranker_is_asked_who_scores_there(make_collection, monkeypatch, tmp_path):
+    monkeypatch.setattr("kg_pipeline.doctor.check_server", lambda *_: [])
+    models = {"models": [{"direction": "image-to-text", "scorer": "qwen-vl/tiny", "looks_at_pixels": True}]}
+
+    def said(url: str):
+        collection = make_collection(scoring={"reranker": "remote", "remote": {"url": url}, "ocr": False})
+        (found,) = (each for each in examine(Settings(), tmp_path, None, [collection]) if "server of" in each.what)
+        return found
+
+    with json_server(lambda _: Answer({**models, "limits": {"pictures": 9}})) as url:
+        assert (said(url).level, said(url).found) == ("ok", f"qwen-vl/tiny, remote: {url}")
+    away = said(url)
+    assert away.level == "problem"
+    assert away.found.startswith("no reranker server answers at")
