@@ -13,7 +13,7 @@ from kg_pipeline.evaluation import (
     recorded_versions,
     scorer_of,
 )
-from kg_pipeline.orchestration.io_manager import markdown_table
+from kg_pipeline.orchestration.metadata import markdown_table
 from kg_pipeline.orchestration.partitions import by_collection
 from kg_pipeline.orchestration.progress import logged_progress
 from kg_pipeline.orchestration.table_assets import table_asset

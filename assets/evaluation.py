@@ -12,7 +12,7 @@ from kg_pipeline.evaluation import FACETS, PROTOCOLS, STRESSES, EvaluationError,
 from kg_pipeline.evaluation.headline import HEADLINES, part
 from kg_pipeline.evaluation.scenarios import ALL
 from kg_pipeline.images import thumbnail
-from kg_pipeline.orchestration.io_manager import markdown_table
+from kg_pipeline.orchestration.metadata import markdown_table, plot_metadata
 from kg_pipeline.orchestration.partitions import by_collection
 from kg_pipeline.orchestration.progress import logged_progress
 from kg_pipeline.orchestration.table_assets import table_asset
@@ -87,10 +87,7 @@ def evaluation(
             "reranker": choice.reason,
             "compared": dg.MetadataValue.md(markdown_table(_headlines(compared))),
             **_figures(compared),
-            **{
-                plot.title: dg.MetadataValue.md(f"![{plot.title}]({plot.data_uri()})\n\n{plot.note}")
-                for plot in plots_of([found])
-            },
+            **plot_metadata(plots_of([found])),
         }
     )
     return found.table

@@ -7,15 +7,18 @@ import dagster as dg
 import polars as pl
 
 from kg_pipeline.concepts import read_concepts
-from kg_pipeline.config import Limits
+from kg_pipeline.config import Collection
 from kg_pipeline.descriptions import describe_collection
 from kg_pipeline.documents import DocumentTables, read_documents
 from kg_pipeline.graph import take_over_verdicts
 from kg_pipeline.images import InventoryTables, read_image_texts, read_inventory, thumbnail
-from kg_pipeline.orchestration.io_manager import table_metadata
+from kg_pipeline.orchestration.io_manager import known_table, table_version
+from kg_pipeline.orchestration.metadata import THUMBNAIL_CHARACTERS, THUMBNAIL_SIDE, sample, table_metadata
 from kg_pipeline.orchestration.partitions import by_collection
 from kg_pipeline.orchestration.progress import logged_progress
 from kg_pipeline.orchestration.table_assets import table_asset, table_outs
+from kg_pipeline.storage import row_changes
+from kg_pipeline.tables import TABLES
 from resources.collections import Collections
 from resources.graph import Graph
 from resources.tables import Tables
@@ -36,7 +39,7 @@ def image_inventory(
         inventory = read_inventory(collection, previous)
     context.add_output_metadata(_by_status(inventory.image_files), "image_files")
     context.add_output_metadata(
-        {"thumbnails": _thumbnails(inventory, collection.limits)} if len(inventory.images) else {}, "images"
+        {"thumbnails": _thumbnails(inventory, collection)} if len(inventory.images) else {}, "images"
     )
     return inventory
 
@@ -116,12 +119,17 @@ def verdicts(context: dg.AssetExecutionContext, tables: Tables, graph: Graph) ->
     Not written by the IO manager but as an update: `kg-pipeline review` may write to the table at the same time.
     """
     collection, store = context.partition_key, tables.store()
+    before = known_table(store, "verdicts", collection)
     if graph.enabled:
         with graph.connect() as connection:
             rows = take_over_verdicts(connection, collection, store)
     else:
         rows = store.update("verdicts", collection, lambda known: known)
-    return dg.MaterializeResult(metadata=table_metadata(store.path("verdicts", collection), rows))
+    path = store.path("verdicts", collection)
+    changes = row_changes(TABLES["verdicts"], before, rows) if before is not None else None
+    return dg.MaterializeResult(
+        metadata={**table_metadata(path, rows, changes), "sample": sample(rows)}, data_version=table_version(path)
+    )
 
 
 def _by_status(frame: pl.DataFrame) -> dict[str, int]:
@@ -129,7 +137,13 @@ def _by_status(frame: pl.DataFrame) -> dict[str, int]:
     return {f"status/{status}": count for status, count in counts.iter_rows()}
 
 
-def _thumbnails(inventory: InventoryTables, limits: Limits) -> dg.MarkdownMetadataValue:
+def _thumbnails(inventory: InventoryTables, collection: Collection) -> dg.MarkdownMetadataValue:
+    if not collection.show_content_in_metadata:
+        return dg.MetadataValue.md("not shown: `show_content_in_metadata` of the collection is off")
     files = inventory.images.join(inventory.image_files, on="path").head(THUMBNAILS)
-    pictures = [(path, thumbnail(uri, limits, 64)) for path, uri in files.select("path", "uri").iter_rows()]
-    return dg.MetadataValue.md(" ".join(f"![{path}]({picture})" for path, picture in pictures if picture))
+    pictures = [
+        (path, thumbnail(uri, collection.limits, THUMBNAIL_SIDE))
+        for path, uri in files.select("path", "uri").iter_rows()
+    ]
+    small = [(path, picture) for path, picture in pictures if picture and len(picture) <= THUMBNAIL_CHARACTERS]
+    return dg.MetadataValue.md(" ".join(f"![{path}]({picture})" for path, picture in small))

@@ -1,5 +1,6 @@
 """Scores of the candidate pairs, and what they say about which picture shows what."""
 
+import resource
 from dataclasses import asdict
 from typing import Any
 
@@ -9,15 +10,27 @@ import polars as pl
 from assets.candidates import CORPUS_TABLES, load_corpus
 from kg_pipeline.evidence import EVIDENCE_SCORER, Calibration, calibration_of, judge
 from kg_pipeline.evidence import score_pairs as score_with_evidence_model
+from kg_pipeline.orchestration.io_manager import known_table
+from kg_pipeline.orchestration.metadata import markdown_table, plot_metadata
 from kg_pipeline.orchestration.partitions import by_collection
 from kg_pipeline.orchestration.progress import logged_progress
 from kg_pipeline.orchestration.table_assets import table_asset
+from kg_pipeline.reports import (
+    edge_changes,
+    reliability_of_references,
+    scores_of_pairs,
+    shares_of_confidence,
+    weakest_edges,
+)
 from kg_pipeline.reranking import Choice, check_scorer_change, explain_corpus_edges, score_corpus_pairs
 from kg_pipeline.tables import TABLES
 from kg_pipeline.verdicts import JUDGED_TABLES, count_verdicts
 from resources.collections import Collections
 from resources.reranker import RerankerResource
 from resources.tables import Tables
+
+KIB = 1024
+"""Linux counts resident memory in them."""
 
 placed: dict[str, Any] = {**by_collection, "group_name": "scoring"}
 
@@ -40,7 +53,16 @@ def pair_scores(
     if model is None:
         scores = score_with_evidence_model(pairs)
         context.add_output_metadata(
-            {"reranker": choice.reason, "scorer": _scorer(scores), "model_calls": 0, "ledger_hits": 0}
+            {
+                "reranker": choice.reason,
+                "scorer": _scorer(scores),
+                "pairs": len(pairs),
+                "model_calls": 0,
+                "ledger_hits": 0,
+                "gpu_seconds": 0.0,
+                "peak_process_memory_gb": peak_memory_gb(),
+                **plot_metadata([scores_of_pairs(scores)]),
+            }
         )
         return scores
     with logged_progress(context):
@@ -52,15 +74,23 @@ def pair_scores(
             collection.limits,
             collection.scoring.max_new_pairs,
         )
+    facts = model.facts()
+    # Rerankers say what memory they took where they computed on a GPU.
+    on_gpu = "peak_memory_gb" in facts
     context.add_output_metadata(
         {
             "reranker": choice.reason,
             "scorer": model.fingerprint,
+            "pairs": report.pairs,
             "model_calls": report.model_calls,
             "ledger_hits": report.ledger_hits,
             "unscored": report.unscored,
             "expected_seconds": report.expected_seconds,
-            **model.facts(),
+            "model_seconds": round(report.model_seconds, 2),
+            "gpu_seconds": round(report.model_seconds, 2) if on_gpu else 0.0,
+            "peak_process_memory_gb": peak_memory_gb(),
+            **facts,
+            **plot_metadata([scores_of_pairs(scores)]),
         }
     )
     return scores
@@ -89,6 +119,13 @@ def visual_evidence(
     context.add_output_metadata({f"kept/{type_}/{kind}": count for type_, kind, count in kept.iter_rows()})
     counts = count_verdicts(verdicts, {table: getattr(corpus, table) for table in JUDGED_TABLES})
     context.add_output_metadata({f"verdicts/{said}": count for said, count in counts.items()})
+    context.add_output_metadata(
+        {
+            **edge_changes(known_table(tables.store(), "visual_evidence", collection.name), evidence),
+            **plot_metadata([shares_of_confidence(evidence), reliability_of_references(corpus, evidence)]),
+            "weakest edges": dg.MetadataValue.md(markdown_table(weakest_edges(evidence, corpus))),
+        }
+    )
     return evidence
 
 
@@ -127,6 +164,11 @@ def _said_of(calibration: Calibration | None, scorer: str, calibrators: pl.DataF
         return "none: confidence is score / 10; `kg-pipeline calibrate` fits one on the collection's references"
     others = ", ".join(calibrators["scorer"].unique().sort())
     return f"none of {scorer}, only of {others}: confidence is score / 10 until `kg-pipeline calibrate` has run again"
+
+
+def peak_memory_gb() -> float:
+    """What this process has taken of the machine's memory at most; a step is a process of its own in Dagster."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB / 1e9, 2)
 
 
 def _scorer(scores: pl.DataFrame) -> str:

@@ -260,6 +260,11 @@ class Collection(_Section):
     embeddings: Embeddings | None = None
     descriptions: Descriptions | None = None
     limits: Limits = Limits()
+    show_content_in_metadata: bool = Field(
+        False,
+        description="texts and small pictures in Dagster's metadata, which outlives them and is open to all who see "
+        "the UI; else lengths",
+    )
     hide_references: FilePath | None = Field(
         None, description="CSV with columns document,image: references to leave out, to measure; never synced"
     )

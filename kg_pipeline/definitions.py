@@ -32,7 +32,7 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
         "graph": Graph(),
         **(resource_overrides or {}),
     }
-    resources["io_manager"] = TableIOManager(tables=resources["tables"])
+    resources["io_manager"] = TableIOManager(tables=resources["tables"], collections=resources["collections"])
     return dg.Definitions(
         assets=dg.load_assets_from_modules(
             [ingestion, embeddings, candidates, scoring, reports, graph, evaluation, calibration]

@@ -15,7 +15,7 @@ from kg_pipeline.graph.search_indexes import IndexFinding, create_search_indexes
 from kg_pipeline.graph.sources import reading_nodes
 from kg_pipeline.graph.syncing import Difference, SyncReport, difference, sync
 from kg_pipeline.graph.verdicts import harvest, take_over_verdicts
-from kg_pipeline.graph.verifying import Verification, verify
+from kg_pipeline.graph.verifying import Verification, verify, verify_counts
 from kg_pipeline.graph.wanted import WANTED_TABLES, blocked_deletes, wanted_graph
 
 __all__ = [
@@ -54,5 +54,6 @@ __all__ = [
     "sync",
     "take_over_verdicts",
     "verify",
+    "verify_counts",
     "wanted_graph",
 ]

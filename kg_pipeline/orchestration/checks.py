@@ -1,14 +1,22 @@
-"""Checks that stand before the graph: when one fails, the graph is not written."""
+"""The checks: some stand before the graph, and when one fails it is not written; the others warn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 import dagster as dg
 import polars as pl
 
+from kg_pipeline.graph import WANTED_TABLES, verify, verify_counts, wanted_graph
 from kg_pipeline.orchestration.partitions import collection_partitions
+from kg_pipeline.orchestration.watching import RULES, Rule, Subject
+from kg_pipeline.storage import TableStore
+from kg_pipeline.tables import TABLES
+from resources.collections import Collections
+from resources.graph import Graph
 from resources.tables import Tables
 
 Read = Callable[[str], pl.DataFrame]
+Problems = Callable[[TableStore, str], dict[str, int]]
+"""Of a collection: how many, by what is wrong."""
 
 PAIR = ("image_id", "text_kind", "text_id")
 KEYS = {"candidate_pairs": PAIR, "pair_scores": PAIR, "visual_evidence": ("type", *PAIR)}
@@ -18,6 +26,13 @@ TEXT_TABLES = {
     "concept": ("concepts", "concept_id"),
 }
 REMEDY = "Materialize the upstream assets of this collection again; if it persists, a strategy or scorer is at fault."
+
+OTHER_GRAPH_REMEDY = (
+    "Somebody else wrote to it, or a run is under way. Launch knowledge_graph again with `full_refresh: true`, or "
+    "`kg-pipeline run --full-refresh`; `kg-pipeline graph verify` names the rows"
+)
+ROWS_COMPARED = 50_000
+"""Nodes and relationships that are read back row by row after every run, in some ten seconds."""
 
 
 def doubled_keys(read: Read) -> dict[str, int]:
@@ -42,23 +57,112 @@ def bad_scores(read: Read) -> dict[str, int]:
     return {"not finite or out of range": len(evidence.filter(~finite))}
 
 
-def _blocking(name: str, description: str, problems: Callable[[Read], dict[str, int]]) -> dg.AssetChecksDefinition:
+def other_schemas(store: TableStore, collection: str) -> dict[str, int]:
+    """Number of columns that a table lacks, has too many or has of another type, by table; those written so far."""
+    found = {}
+    for table in TABLES.values():
+        if store.exists(table.name, collection):
+            there = store.scan(table.name, collection).collect_schema()
+            found[table.name] = len(set(there.items()) ^ set(table.schema.items()))
+    return {name: count for name, count in found.items() if count}
+
+
+def _blocking(name: str, description: str, problems: Problems, remedy: str = REMEDY) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset="visual_evidence", name=name, description=description, blocking=True, partitions_def=collection_partitions
     )
     def check(context: dg.AssetCheckExecutionContext, tables: Tables) -> dg.AssetCheckResult:
-        store = tables.store()
-        found = problems(lambda table: store.scan(table, context.partition_key).collect())
+        found = problems(tables.store(), context.partition_key)
         passed = not any(found.values())
         return dg.AssetCheckResult(
-            passed=passed, metadata=dict(found), description=None if passed else f"{found}. {REMEDY}"
+            passed=passed, metadata=dict(found), description=None if passed else f"{found}. {remedy}"
         )
 
     return check
 
 
+def _over_frames(problems: Callable[[Read], dict[str, int]]) -> Problems:
+    return lambda store, collection: problems(lambda table: store.scan(table, collection).collect())
+
+
+def _spec(rule: Rule) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        rule.name, asset=rule.asset, description=rule.description, partitions_def=collection_partitions
+    )
+
+
+@dg.multi_asset_check(specs=[_spec(rule) for rule in RULES], can_subset=True)
+def watched_tables(
+    context: dg.AssetCheckExecutionContext, collections: Collections, tables: Tables
+) -> Iterator[dg.AssetCheckResult]:
+    """Warn of what a person should look at. One step for all: a process each would cost more than they do."""
+    collection, instance = context.partition_key, context.instance
+
+    def said(asset: str) -> Mapping[str, object]:
+        """Metadata of the newest materialization of this collection."""
+        wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[collection])
+        for record in instance.fetch_materializations(wanted, limit=1).records:
+            if record.asset_materialization:
+                return {key: value.value for key, value in record.asset_materialization.metadata.items()}
+        return {}
+
+    subject = Subject(collections.get(collection), tables.store(), said)
+    for rule in RULES:
+        key = dg.AssetCheckKey(dg.AssetKey(rule.asset), rule.name)
+        if key in context.selected_asset_check_keys:
+            found = rule.find(subject)
+            yield dg.AssetCheckResult(
+                asset_key=key.asset_key,
+                check_name=key.name,
+                passed=found.passed,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata=dict(found.figures),
+                description=None if found.passed else found.text,
+            )
+
+
+class CompareConfig(dg.Config):
+    """How closely to look, in the launchpad."""
+
+    every_row: bool | None = None
+    """None: every row of a collection of at most ROWS_COMPARED, the counts of a larger one."""
+
+
+@dg.asset_check(
+    asset="knowledge_graph",
+    description="The graph, asked again, holds what the tables say: row by row, or of a large collection the counts.",
+    partitions_def=collection_partitions,
+)
+def graph_equals_tables(
+    context: dg.AssetCheckExecutionContext, config: CompareConfig, tables: Tables, graph: Graph
+) -> dg.AssetCheckResult:
+    """Read the graph back and compare; nothing the sync noted is believed."""
+    name, store = context.partition_key, tables.store()
+    wanted = wanted_graph(name, {table: store.scan(table, name).collect() for table in WANTED_TABLES})
+    every_row = wanted.size <= ROWS_COMPARED if config.every_row is None else config.every_row
+    with graph.connect() as connection:
+        found = (verify if every_row else verify_counts)(connection, name, wanted)
+    parts = {
+        part.name: f"{part.missing} missing, {part.extra} too many, {part.differing} differ" for part in found.parts
+    }
+    return dg.AssetCheckResult(
+        passed=found.identical,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={"compared": "every row" if every_row else "counts", "rows": wanted.size, **parts},
+        description=None if found.identical else f"{parts or 'a run is under way or was killed'}. {OTHER_GRAPH_REMEDY}",
+    )
+
+
 checks = [
-    _blocking("keys_are_unique", "Each pair stands once in each table.", doubled_keys),
-    _blocking("ends_exist", "Every image and text that evidence names exists.", missing_ends),
-    _blocking("scores_are_finite", "Every score is a number in its range.", bad_scores),
+    _blocking("keys_are_unique", "Each pair stands once in each table.", _over_frames(doubled_keys)),
+    _blocking("ends_exist", "Every image and text that evidence names exists.", _over_frames(missing_ends)),
+    _blocking("scores_are_finite", "Every score is a number in its range.", _over_frames(bad_scores)),
+    _blocking(
+        "tables_fit_their_schema",
+        "Every table has the columns that this version writes: none is another version's, or made by hand.",
+        other_schemas,
+        "Materialize these tables of this collection again; nobody but kg-pipeline should write them.",
+    ),
+    watched_tables,
+    graph_equals_tables,
 ]

@@ -1,22 +1,19 @@
 """Asset values as tables: an asset called like a table is stored in the table store, and read from it lazily."""
 
+import hashlib
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import polars as pl
 
+from kg_pipeline.config import Limits
+from kg_pipeline.images import thumbnail
+from kg_pipeline.orchestration.metadata import THUMBNAIL_SIDE, sample, table_metadata
+from kg_pipeline.storage import TableStore, row_changes
 from kg_pipeline.tables import TABLES
+from resources.collections import Collections
 from resources.tables import Tables
-
-SAMPLE_ROWS = 5
-SAMPLE_WIDTH = 80
-
-CONTENT = frozenset(
-    {"title", "heading_path", "text", "alt", "caption", "name", "aliases", "alias", "description", "key_value"}
-    | {"reason", "embedding"}
-)
-"""Columns with what documents and pictures say: metadata outlives them in the event log and is read by more people."""
 
 
 class TableIOManager(dg.ConfigurableIOManager):
@@ -27,56 +24,41 @@ class TableIOManager(dg.ConfigurableIOManager):
     """
 
     tables: dg.ResourceDependency[Tables]
+    collections: dg.ResourceDependency[Collections]
 
     def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame | pl.LazyFrame) -> None:
         """Replace the table of this partition. Raises TableError when the frame does not fit its schema."""
-        table = context.asset_key.to_user_string()
-        rows = self.tables.store().write(table, context.partition_key, obj)
-        context.add_output_metadata(table_metadata(self.tables.store().path(table, context.partition_key), rows))
+        table, collection, store = context.asset_key.to_user_string(), context.partition_key, self.tables.store()
+        before = known_table(store, table, collection)
+        rows = store.write(table, collection, obj)
+        path = store.path(table, collection)
+        # Dagster takes the version of an output from the step that made it; nobody else knows what was written.
+        context.step_context.set_data_version(context.asset_key, table_version(path))
+        changes = row_changes(TABLES[table], before, rows) if before is not None else None
+        settings = self.collections.get(collection)
+        shows = partial(_thumbnail, store, collection, settings.limits) if settings.show_content_in_metadata else None
+        context.add_output_metadata({**table_metadata(path, rows, changes), "sample": sample(rows, shows)})
 
     def load_input(self, context: dg.InputContext) -> pl.LazyFrame:
         """The table of this partition, lazily. Raises MissingTableError when it was never materialized."""
         return self.tables.store().scan(context.asset_key.to_user_string(), context.partition_key)
 
 
-def table_metadata(path: Path, rows: pl.DataFrame) -> dict[str, Any]:
-    """What Dagster shows of a table that was written: number of rows, file, the first rows without content."""
-    return {
-        "dagster/partition_row_count": len(rows),
-        "path": dg.MetadataValue.path(str(path)),
-        "sample": dg.MetadataValue.md(markdown_table(without_content(rows.head(SAMPLE_ROWS)))),
-    }
+def table_version(path: Path) -> dg.DataVersion:
+    """Hash of the file: the same rows are the same bytes, so that an unchanged table makes nothing stale."""
+    with path.open("rb") as file:
+        return dg.DataVersion(hashlib.file_digest(file, "sha256").hexdigest()[:32])
 
 
-def without_content(rows: pl.DataFrame) -> pl.DataFrame:
-    """The same rows with the length of each value in place of the value, where a column holds content."""
-    return rows.with_columns(
-        pl.format("*{} characters*", pl.col(name).str.len_chars()).alias(name)
-        if dtype == pl.String
-        else pl.format("*{} entries*", pl.col(name).list.len()).alias(name)
-        for name, dtype in rows.schema.items()
-        if name in CONTENT and (dtype == pl.String or isinstance(dtype, pl.List))
-    )
+def known_table(store: TableStore, table: str, collection: str) -> pl.DataFrame | None:
+    """The table as the last run left it; None when that was never, or in another form (an older version's)."""
+    if not store.exists(table, collection):
+        return None
+    found = store.scan(table, collection)
+    return found.collect() if found.collect_schema() == TABLES[table].schema else None
 
 
-def column_schema(table: str) -> dg.TableSchema:
-    """The columns of a table as Dagster shows them."""
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(column.name, type=str(column.dtype), description=column.doc)
-            for column in TABLES[table].columns
-        ]
-    )
-
-
-def markdown_table(rows: pl.DataFrame) -> str:
-    """A few rows as a Markdown table, long values cut."""
-    if rows.is_empty():
-        return "*no rows*"
-    lines = [rows.columns, ["---"] * rows.width, *([_cell(value) for value in row] for row in rows.iter_rows())]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
-    return text if len(text) <= SAMPLE_WIDTH else text[: SAMPLE_WIDTH - 1] + "…"
+def _thumbnail(store: TableStore, collection: str, limits: Limits, image_id: str) -> str | None:
+    files = store.scan("image_files", collection).filter(pl.col("image_id") == image_id, pl.col("uri").is_not_null())
+    uris = files.select("uri").head(1).collect()["uri"].to_list()
+    return thumbnail(uris[0], limits, THUMBNAIL_SIDE) if uris else None

@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from kg_pipeline.orchestration.io_manager import column_schema
+from kg_pipeline.orchestration.metadata import column_schema
 from kg_pipeline.tables import TABLES
 
 # Raise when the rows of a table change for unchanged input; Dagster then shows what is stale. (Its default is the

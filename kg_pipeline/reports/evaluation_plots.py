@@ -7,26 +7,16 @@ import polars as pl
 
 from kg_pipeline.evaluation import Outcome, asked, with_truth
 from kg_pipeline.evaluation.intervals import Values
-from kg_pipeline.evaluation.reliability import calibration_error, reliability, simulated_floor
+from kg_pipeline.reports.distributions import SCORE, SHARE, TENTHS, histogram, reliability_plot
 from kg_pipeline.reports.plots import Axis, Plot, Series
 
 RECALL_CUTOFFS = tuple(range(1, 51))
 THRESHOLDS = tuple(step / 50 for step in range(51))
-SCORE_BINS = 20
-TENTHS = tuple(step / 10 for step in range(0, 11, 2))
 PICTURES_FOR_PRECISION = 5
 """Precision of fewer answers is noise."""
 
 Outcomes = Sequence[Outcome]
 """Of one setting, one per collection: their pictures are looked at together."""
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.0f} %"
-
-
-SHARE = Axis("share", 0, 1, TENTHS, _percent)
-CONFIDENCE = Axis("confidence", 0, 1, TENTHS)
 
 
 def evaluation_plots(settings: Sequence[Outcomes], shown: Outcomes) -> list[Plot]:
@@ -63,24 +53,7 @@ def recall_curve(settings: Sequence[Outcomes]) -> Plot:
 
 def reliability_diagram(title: str, outcomes: Outcomes, kind: str) -> Plot | None:
     """Confidence of the first answer against how often it is right; None without answers that have a confidence."""
-    answers = _top1(outcomes, kind)
-    if not len(answers):
-        return None
-    bins = reliability(answers)
-    error, floor = calibration_error(answers), simulated_floor(answers[:, 0])
-    dots = Series(
-        "answers",
-        [(one.confidence, one.right) for one in bins],
-        1,
-        "dots",
-        [float(one.n) for one in bins],
-        [(one.right_low, one.right_high) for one in bins],
-    )
-    note = (
-        f"{len(answers)} answers; ECE {error:.3f}, an honest model would show {floor.value:.3f} "
-        f"({floor.low:.3f}–{floor.high:.3f}). Above the line: too timid; below: too sure"
-    )
-    return Plot(title, note, CONFIDENCE, Axis("share right", 0, 1, TENTHS, _percent), (dots,), diagonal=True)
+    return reliability_plot(title, _top1(outcomes, kind))
 
 
 def score_histogram(outcomes: Outcomes) -> Plot | None:
@@ -88,26 +61,14 @@ def score_histogram(outcomes: Outcomes) -> Plot | None:
     pairs = pl.concat(one.answers.filter(text_kind="chunk").select("score", "right") for one in outcomes).drop_nulls()
     if pairs.is_empty():
         return None
-    edges = np.linspace(0, 10, SCORE_BINS + 1)
-    series = []
-    for name, colour, right in (("true pairs", 1, True), ("others", 2, False)):
-        counts, _ = np.histogram(pairs.filter(right=right)["score"].to_numpy(), edges)
-        heights = np.maximum(counts, 0.5)
-        steps = [
-            (float(edges[0]), 0.5),
-            *zip(edges[:-1], heights, strict=True),
-            (10.0, float(heights[-1])),
-            (10.0, 0.5),
-        ]
-        series.append(Series(f"{name} ({counts.sum():,})", [(float(x), float(y)) for x, y in steps], colour, "steps"))
-    most = 10.0 ** np.ceil(np.log10(max(10, len(pairs))))
-    ticks = tuple(10.0**power for power in range(int(np.log10(most)) + 1))
-    return Plot(
+    return histogram(
         "Do true pairs score higher?",
         "candidate pairs of picture and passage by score, on a logarithmic scale",
-        Axis("score", 0, 10, (0.0, 2.0, 4.0, 6.0, 8.0, 10.0)),
-        Axis("pairs", 0.5, float(most), ticks, "{:,.0f}".format, log=True),
-        tuple(series),
+        SCORE,
+        {
+            "true pairs": pairs.filter(right=True)["score"].to_numpy(),
+            "others": pairs.filter(right=False)["score"].to_numpy(),
+        },
     )
 
 

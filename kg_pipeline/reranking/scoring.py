@@ -33,6 +33,8 @@ class ScoringReport:
     """Pairs that could not be scored, such as those of an image that cannot be decoded."""
     expected_seconds: float = 0.0
     """The estimate that was printed before scoring."""
+    model_seconds: float = 0.0
+    """Wall-clock from the first pair to the last commit, loading included: what the device was held for."""
 
 
 def score_pairs(
@@ -57,7 +59,9 @@ def score_pairs(
             f"{len(new)} pairs are new, max_new_pairs allows {max_new_pairs}; nothing was scored. "
             "Raise scoring.max_new_pairs in collections.yaml when the bill is fine"
         )
+    started = time.monotonic()
     seconds = _score_into_ledger(reranker, ledger, new, load_image) if len(new) else 0.0
+    taken = time.monotonic() - started if len(new) else 0.0
     scored = ledger.lookup(reranker.fingerprint, distinct)
     frame = _pair_scores(reranker, pairs, scored)
     report = ScoringReport(
@@ -66,6 +70,7 @@ def score_pairs(
         model_calls=len(new),
         unscored=frame["log_odds"].null_count(),
         expected_seconds=seconds,
+        model_seconds=taken,
     )
     return frame, report
 
