@@ -12,7 +12,7 @@ from kg_pipeline.evaluation import FACETS, PROTOCOLS, STRESSES, EvaluationError,
 from kg_pipeline.evaluation.headline import HEADLINES, part
 from kg_pipeline.evaluation.scenarios import ALL
 from kg_pipeline.images import thumbnail
-from kg_pipeline.orchestration.metadata import markdown_table, plot_metadata
+from kg_pipeline.orchestration.metadata import markdown_table, page_metadata, plot_metadata
 from kg_pipeline.orchestration.partitions import by_collection
 from kg_pipeline.orchestration.progress import logged_progress
 from kg_pipeline.orchestration.table_assets import table_asset
@@ -83,7 +83,7 @@ def evaluation(
     )
     context.add_output_metadata(
         {
-            "page": dg.MetadataValue.path(str(page)),
+            **page_metadata("page", page, tables.report_address(page)),
             "reranker": choice.reason,
             "compared": dg.MetadataValue.md(markdown_table(_headlines(compared))),
             **_figures(compared),

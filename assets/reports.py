@@ -1,13 +1,22 @@
 """Images that nothing uses, as a table and as a gallery."""
 
+from functools import cache
+
 import dagster as dg
 import polars as pl
 
 from kg_pipeline.images import thumbnail
+from kg_pipeline.orchestration.metadata import page_metadata, served_page
 from kg_pipeline.orchestration.partitions import by_collection
 from kg_pipeline.orchestration.table_assets import table_asset
 from kg_pipeline.orphans import find_orphans
-from kg_pipeline.reports import TABLES_SHOWN, is_scored_without_pixels, pictures_without_text, write_gallery
+from kg_pipeline.reports import (
+    TABLES_SHOWN,
+    is_scored_without_pixels,
+    pictures_without_text,
+    write_edges,
+    write_gallery,
+)
 from resources.collections import Collections
 from resources.tables import Tables
 
@@ -29,15 +38,19 @@ def orphan_images(context: dg.AssetExecutionContext, collections: Collections, t
     orphans = find_orphans(
         frames["image_files"], frames["images"], frames["references"], frames["visual_evidence"], frames["documents"]
     )
-    gallery = write_gallery(
-        tables.gallery(collection.name),
-        collection.name,
-        {**frames, "orphan_images": orphans},
-        lambda uri: thumbnail(uri, collection.limits, THUMBNAIL_SIDE),
-    )
+    shown = {**frames, "orphan_images": orphans}
+
+    @cache
+    def small(uri: str) -> str | None:
+        return thumbnail(uri, collection.limits, THUMBNAIL_SIDE)
+
+    gallery = write_gallery(tables.gallery(collection.name), collection.name, shown, small)
+    edges = write_edges(tables.edges_page(collection.name), collection.name, shown, small)
     reasons = orphans.group_by("reason").len().sort("reason")
     context.add_output_metadata(
-        {"gallery": dg.MetadataValue.path(str(gallery))}
+        page_metadata("gallery", gallery, tables.report_address(gallery))
+        | page_metadata("edges", edges, tables.report_address(edges))
+        | served_page(collection.name)
         | {f"reason/{reason}": count for reason, count in reasons.iter_rows()}
     )
     if is_scored_without_pixels(frames["visual_evidence"]):

@@ -11,7 +11,7 @@ from assets.candidates import CORPUS_TABLES, load_corpus
 from kg_pipeline.evidence import EVIDENCE_SCORER, Calibration, calibration_of, judge
 from kg_pipeline.evidence import score_pairs as score_with_evidence_model
 from kg_pipeline.orchestration.io_manager import known_table
-from kg_pipeline.orchestration.metadata import markdown_table, plot_metadata
+from kg_pipeline.orchestration.metadata import markdown_table, page_metadata, plot_metadata
 from kg_pipeline.orchestration.partitions import by_collection
 from kg_pipeline.orchestration.progress import logged_progress
 from kg_pipeline.orchestration.table_assets import table_asset
@@ -108,7 +108,7 @@ def visual_evidence(
 ) -> pl.DataFrame:
     """Rank the pairs, give each a confidence and a reason, and decide which become edges."""
     collection = collections.get(context.partition_key)
-    corpus = load_corpus(tables, collection.name)
+    corpus, page = load_corpus(tables, collection.name), tables.edges_page(collection.name)
     verdicts, scores = tables.store().read("verdicts", collection.name), pair_scores.collect()
     weights, calibrators = (tables.store().read(name, collection.name) for name in ("evidence_weights", "calibrators"))
     scorer = _scorer(scores)
@@ -124,6 +124,8 @@ def visual_evidence(
             **edge_changes(known_table(tables.store(), "visual_evidence", collection.name), evidence),
             **plot_metadata([shares_of_confidence(evidence), reliability_of_references(corpus, evidence)]),
             "weakest edges": dg.MetadataValue.md(markdown_table(weakest_edges(evidence, corpus))),
+            # Written by orphan_images, later in the same run.
+            **page_metadata("edges page", page, tables.report_address(page)),
         }
     )
     return evidence

@@ -71,6 +71,17 @@ class Settings(BaseSettings):
         None, validation_alias="NEO4J_DATABASE", description="database; unset: the server's default"
     )
 
+    reports_url: str | None = Field(
+        None,
+        validation_alias="KG_PIPELINE_REPORTS_URL",
+        description="address under which HOME/reports is served, for links in Dagster; `kg-pipeline dev` sets it",
+    )
+    serve_url: str | None = Field(
+        None,
+        validation_alias="KG_PIPELINE_SERVE_URL",
+        description="address of `kg-pipeline serve` as browsers reach it, for links in Dagster",
+    )
+
     embedding_api_key: SecretStr = Field(
         SecretStr(""), validation_alias="KG_PIPELINE_EMBEDDING_API_KEY", description="key of the embedding server"
     )

@@ -1,6 +1,7 @@
 """The table store and the score ledger of a HOME."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 import dagster as dg
 
@@ -47,6 +48,15 @@ class Tables(dg.ConfigurableResource):
     def gallery(self, collection: str) -> Path:
         """File of a collection's gallery."""
         return self.root / "reports" / collection / "gallery.html"
+
+    def edges_page(self, collection: str) -> Path:
+        """File of the page on which a collection's edges are looked at."""
+        return self.gallery(collection).with_name("edges.html")
+
+    def report_address(self, page: Path) -> str | None:
+        """Where a page of HOME/reports is served; None where nothing serves it."""
+        served = Settings().reports_url
+        return f"{served.rstrip('/')}/{quote(page.relative_to(self.root / 'reports').as_posix())}" if served else None
 
     def evaluation_page(self, collection: str) -> Path:
         """File of the page of a collection's last evaluation."""

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 import polars as pl
 
+from kg_pipeline.config import Settings
 from kg_pipeline.lineage import LINEAGE
 from kg_pipeline.reports import Plot
 from kg_pipeline.storage import Changes
@@ -111,6 +113,14 @@ def page_metadata(name: str, file: Path, address: str | None) -> dict[str, Any]:
     """
     found: dict[str, Any] = {name: dg.MetadataValue.path(str(file))}
     return found | {f"open {name}": dg.MetadataValue.url(address)} if address else found
+
+
+def served_page(collection: str) -> dict[str, dg.UrlMetadataValue]:
+    """Where `kg-pipeline serve` shows the pictures of a collection; nothing when no server is named."""
+    server = Settings().serve_url
+    if not server:
+        return {}
+    return {"open in kg-pipeline serve": dg.MetadataValue.url(f"{server.rstrip('/')}/#/pictures/{quote(collection)}")}
 
 
 def markdown_table(rows: pl.DataFrame, first: Mapping[str, list[str]] | None = None) -> str:

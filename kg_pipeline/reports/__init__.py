@@ -2,6 +2,7 @@
 
 from kg_pipeline.reports.blind_spots import is_scored_without_pixels, pictures_without_text
 from kg_pipeline.reports.edges import edge_changes, weakest_edges
+from kg_pipeline.reports.edges_page import write_edges
 from kg_pipeline.reports.evaluation import plots_of, write_evaluation
 from kg_pipeline.reports.gallery import TABLES_SHOWN, write_gallery
 from kg_pipeline.reports.page import ReportError
@@ -20,6 +21,7 @@ __all__ = [
     "scores_of_pairs",
     "shares_of_confidence",
     "weakest_edges",
+    "write_edges",
     "write_evaluation",
     "write_gallery",
 ]

@@ -31,12 +31,19 @@ def write_page(path: Path, html: bytes) -> Path:
     return path
 
 
-def render(template: str, styles: tuple[str, ...], script: str | None, **content: Any) -> bytes:
-    """The page of a template of this folder; it finds `policy`, `style` and `script` beside `content`."""
+def render(
+    template: str, styles: tuple[str, ...], script: str | None, *, pictures_from: str = "data:", **content: Any
+) -> bytes:
+    """The page of a template of this folder; it finds `policy`, `style` and `script` beside `content`.
+
+    `pictures_from`: sources of pictures, as a content security policy names them; by default the page itself.
+    """
     style = "".join(_text(name) for name in styles)
     code = _text(script) if script else ""
     page = environment().get_template(template)
-    return page.render(policy=_policy(style, code), style=Markup(style), script=Markup(code), **content).encode()
+    return page.render(
+        policy=_policy(style, code, pictures_from), style=Markup(style), script=Markup(code), **content
+    ).encode()
 
 
 def environment() -> Environment:
@@ -57,12 +64,12 @@ def _breakable(path: str) -> Markup:
     return Markup(str(escape(path)).replace("/", "/<wbr>").replace("_", "_<wbr>"))
 
 
-def _policy(style: str, script: str) -> str:
-    """Content security policy: this style, this script, pictures in the page itself, nothing from anywhere."""
+def _policy(style: str, script: str, pictures_from: str) -> str:
+    """Content security policy: this style, this script, pictures from where they may be, nothing from elsewhere."""
     style_hash, script_hash = (
         base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)
     )
     return (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{style_hash}'; script-src 'sha256-{script_hash}'; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src {pictures_from}; style-src 'sha256-{style_hash}'; "
+        f"script-src 'sha256-{script_hash}'; base-uri 'none'; form-action 'none'"
     )

@@ -7,9 +7,12 @@ from math import fsum
 
 import polars as pl
 
+from kg_pipeline.reports.plain_text import plain
 from kg_pipeline.tables import PAIR_FEATURES
 
 PASSAGE_CHARACTERS = 420
+READ_CHARACTERS = 2 * PASSAGE_CHARACTERS
+"""Of a passage, before its marks are taken out: what is behind them is not shown."""
 BARS = 12
 """Features that get a bar of their own; the rest is summed up."""
 FIRST_PARTS = ("intercept",)
@@ -29,7 +32,9 @@ SUM_TOLERANCE = 0.01
 """Contributions are rounded to six digits."""
 
 EMPTY_LINES = re.compile(r"\n\s*\n")
-NO_CHUNK: Mapping[str, object] = {"document_path": None, "heading_path": [], "text": "", "line_start": None}
+NO_CHUNK: Mapping[str, object] = {
+    "document_path": None, "format": None, "heading_path": [], "text": "", "line_start": None
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,7 @@ class Passages:
     def __init__(self, chunks: pl.DataFrame, documents: pl.DataFrame, wanted: Iterable[str | None]) -> None:
         ids = pl.Series("chunk_id", sorted({chunk for chunk in wanted if chunk}), dtype=pl.String).to_frame()
         found = chunks.join(ids, on="chunk_id", how="semi").join(
-            documents.select("document_id", document_path="path"), on="document_id", how="left"
+            documents.select("document_id", "format", document_path="path"), on="document_id", how="left"
         )
         self._rows: Mapping[str, Mapping[str, object]] = {row["chunk_id"]: row for row in found.iter_rows(named=True)}
 
@@ -173,12 +178,13 @@ class Passages:
         headings, line, text = row["heading_path"] or [], row["line_start"], str(row["text"] or "")
         assert isinstance(headings, list)
         assert line is None or isinstance(line, int)
+        assert row["format"] is None or isinstance(row["format"], str)
         # A passage begins with its own heading, which is shown above it.
         own = f"{headings[-1]}\n" if headings else ""
         return Passage(
             document=str(row["document_path"] or document or ""),
-            heading=" › ".join(map(str, headings)),
-            text=shortened(text.removeprefix(own)),
+            heading=plain(" › ".join(map(str, headings)), row["format"]),
+            text=shortened(plain(text.removeprefix(own)[:READ_CHARACTERS], row["format"])),
             line=line,
         )
 
