@@ -1,28 +1,27 @@
 """What words and paths say: a score of every picture for every passage and document, one matrix per field."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from kg_pipeline.candidates.folders import ENOUGH_LIKENESS, FolderFit, document_stem, translation_key
+from kg_pipeline.candidates.folders import FolderFit, document_stem, translation_key
 from kg_pipeline.candidates.image_words import read_image_words
 from kg_pipeline.candidates.quotations import cues, labels_of, lines_of
 from kg_pipeline.candidates.reading import read_texts, squashed
 from kg_pipeline.candidates.sparse import Bm25, Field, IdfCosine, IdfShare, Integers, Places, Rows, Scores, pairs_of
-from kg_pipeline.candidates.tokens import Vocabulary, squash
+from kg_pipeline.candidates.tokens import Vocabulary
 
 # b of BM25: headings and titles are short by nature, so their length says less than that of prose.
 B_BODY, B_HEADING, B_TITLE = 0.75, 0.5, 0.3
 # What the best text needs for full marks (see sparse.ENOUGH_BM25): lines and labels as rare as 1 in 150 passages.
 ENOUGH_RARITY, ENOUGH_OF_RARITY, ENOUGH_COSINE = 5.0, 0.8, 0.05
-PREFIX_LETTERS = 24
-DAMPED = ("folder_title", "folder_trigrams", "folder_overlap", "folder_name", "folder_like")
+DAMPED = ("folder_overlap", "folder_name")
 """Fields that say less of a folder of many pictures."""
-CUBED = ("folder_name", "folder_like")
+CUBED = ("folder_name",)
 """Likenesses that mean little unless they are great."""
 
 
@@ -57,9 +56,6 @@ class Fields:
         self.document_language = np.array([known.get(name or "", 0) for name in documents["language"]], np.float32)
         self.image_language = np.array([known.get(image.language or "", 0) for image in self.images], np.float32)
         """1 English, -1 Chinese, 0 unknown or mixed."""
-        self._stems = [squash(document_stem(path)) for path in paths]
-        self._stem_letters = _character_matrix(self._stems)
-        self._stem_lengths = np.array([len(stem) for stem in self._stems], np.int64)
         self.vocabulary = Vocabulary()
         self._index(chunks, paths, documents["title"])
 
@@ -70,7 +66,6 @@ class Fields:
         full = [f"{title or ''} {document_stem(path)}" for title, path in zip(titles, paths, strict=True)]
         title = Rows.of([vocabulary.read(text) for text in full])
         name = Rows.of([vocabulary.number(image.name_tokens(vocabulary)) for image in images])
-        folder = Rows.of([vocabulary.number(image.folder_tokens(vocabulary)) for image in images])
         lines = pl.Series([line for image in images for line in image.lines], dtype=pl.String())
         owner = np.repeat(np.arange(len(images)), [len(image.lines) for image in images])
         line = read_texts(vocabulary, lines, learn=False)
@@ -80,14 +75,12 @@ class Fields:
             "name_body": Bm25(name, body.batches(), B_BODY),
             "ocr_body": Bm25(read, body.batches(), B_BODY),
             "name_heading": Bm25(name, heading.batches(), B_HEADING),
-            "folder_heading": Bm25(folder, heading.batches(), B_HEADING),
             "name_bigrams": Bm25(name.pairs(), (batch.pairs() for batch in body.batches()), B_BODY),
             "ocr_bigrams": Bm25(read_pairs, (batch.pairs() for batch in body.batches()), B_BODY),
         }
         whole = body.regroup(self.chunk_document, len(paths))
         self._documents: dict[str, Field] = {
             "name_title": Bm25(name, title.batches(), B_TITLE),
-            "folder_title": Bm25(folder, title.batches(), B_TITLE),
             "name_document": Bm25(name, whole.batches(), B_BODY),
             "ocr_document": Bm25(read, whole.batches(), B_BODY),
         }
@@ -99,16 +92,12 @@ class Fields:
         self._passages["name_trigrams"] = IdfShare(
             letters, (Rows.of_squashed(batch.to_list()).triples() for batch in squashed(texts))
         )
-        title_letters = Rows.of_characters(full).triples()
-        of_folders = Rows.of_characters(image.folder_text for image in images).triples()
-        self._documents["title_trigrams"] = IdfCosine(letters, title_letters)
-        self._documents["folder_trigrams"] = IdfCosine(of_folders, title_letters)
+        self._documents["title_trigrams"] = IdfCosine(letters, Rows.of_characters(full).triples())
         self._passages["phrase"] = lines_of(images, texts)
         self._passages["ui_labels"] = labels_of(images, texts)
         enough_rarity = min(ENOUGH_RARITY, ENOUGH_OF_RARITY * math.log1p(len(texts)))
         self.floors |= {"phrase": enough_rarity, "ui_labels": enough_rarity}
-        self.floors |= {"title_trigrams": ENOUGH_COSINE, "folder_trigrams": ENOUGH_COSINE}
-        self.floors |= {"folder_overlap": self.folders.enough_overlap, "folder_like": ENOUGH_LIKENESS}
+        self.floors |= {"title_trigrams": ENOUGH_COSINE, "folder_overlap": self.folders.enough_overlap}
         self.cues = cues(texts)
         """Cue words of each passage."""
 
@@ -121,7 +110,6 @@ class Fields:
         """Named scores, not yet relative, of pictures on the documents that are looked at for each."""
         scores = {name: field.scores(rows, places) for name, field in self._documents.items()}
         scores |= self.folders.scores(rows, places)
-        scores["name_prefix"] = self._name_prefix(rows, places)
         scores["same_language"] = self.image_language[rows][:, None] * self.document_language[places]
         return scores
 
@@ -137,24 +125,6 @@ class Fields:
         """The `count` best documents of each picture in every field, as `best_passages`."""
         found = [pairs_of(field.best(rows, count)) for field in self._documents.values()]
         return _joined([*found, self.folders.best(rows, count)])
-
-    def _name_prefix(self, rows: Integers, places: Places) -> Scores:
-        shares = np.zeros(places.shape, np.float32)
-        names = [[squash(name) for name in self.images[row].names] for row in rows.tolist()]
-        for nth in range(max(map(len, names), default=0)):
-            mine = [place for place, found in enumerate(names) if len(found) > nth]
-            here = [names[place][nth] for place in mine]
-            codes, lengths = _character_matrix(here), np.array([len(name) for name in here])
-            common, alike = np.zeros((len(mine), places.shape[1]), np.int64), np.ones(1, np.bool_)
-            for letter in range(PREFIX_LETTERS):
-                code = codes[:, letter][:, None]
-                alike = alike & (self._stem_letters[:, letter][places[mine]] == code) & (code > 0)
-                if not alike.any():
-                    break
-                common += alike
-            share = common / np.maximum(1, np.maximum(lengths[:, None], self._stem_lengths[places[mine]]))
-            shares[mine] = np.maximum(shares[mine], np.where(common >= 3, share, 0))
-        return shares
 
     @cached_property
     def chunk_order(self) -> NDArray[np.uint32]:
@@ -185,9 +155,3 @@ class Fields:
 def _joined(found: Iterable[tuple[Integers, Integers]]) -> tuple[Integers, Integers]:
     parts = list(found)
     return np.concatenate([row for row, _ in parts]), np.concatenate([text for _, text in parts])
-
-
-def _character_matrix(texts: Sequence[str]) -> NDArray[np.uint32]:
-    """Code points of the first letters of each text, padded with 0."""
-    padded = "".join(text[:PREFIX_LETTERS].ljust(PREFIX_LETTERS, "\0") for text in texts)
-    return np.frombuffer(padded.encode("utf-32-le", "surrogatepass"), np.uint32).reshape(-1, PREFIX_LETTERS)

@@ -28,7 +28,7 @@ INDEX_STEMS = frozenset(["index", "readme", "_index", "home", "default", "main"]
 _LANGUAGE_SUFFIX = re.compile(r"[._-]([a-z]{2}(?:-[a-z]{2,4})?)$")
 # A folder of 200 images is a kind of image ("media"), not the images of one document.
 # What the best document needs for full marks; an IDF of 3 is a word of one title in twenty.
-ENOUGH_IDF, ENOUGH_OF_RAREST, ENOUGH_LIKENESS = 3.0, 0.8, 0.5
+ENOUGH_IDF, ENOUGH_OF_RAREST = 3.0, 0.8
 FOLDER_OF_ONE_DOCUMENT, FOLDER_HALF_TRUST = 12, 25
 
 
@@ -94,22 +94,19 @@ class FolderFit:
         """Named scores of pictures on the documents looked at for each, not yet relative."""
         shape = documents.shape
         distance = np.full(shape, np.inf, np.float32)
-        overlap, private, alike = (np.full(shape, -np.inf, np.float32) for _ in range(3))
+        overlap, alike = (np.full(shape, -np.inf, np.float32) for _ in range(2))
         first, held = self.of_image.indptr[rows], np.diff(self.of_image.indptr)[rows]
         for nth in range(int(held.max(initial=0))):
             mine = np.flatnonzero(held > nth)
             folders = self.of_image.indices[first[mine] + nth].astype(np.int64)
             common = self._distances.common(folders, documents[mine])
             distance[mine] = np.minimum(distance[mine], self._distances.of(folders, documents[mine], common))
-            for best, found in zip(
-                (overlap, private, alike), self._level_scores(folders, documents[mine], common), strict=True
-            ):
+            for best, found in zip((overlap, alike), self._level_scores(folders, documents[mine], common), strict=True):
                 best[mine] = np.maximum(best[mine], found)
         return {
             "path_distance": distance,
             "folder_overlap": overlap,
-            "folder_name": private,
-            "folder_like": alike,
+            "folder_name": alike,
             "index_page": self.index_page[documents],
         }
 
@@ -139,13 +136,13 @@ class FolderFit:
             self._known_nearest[folder] = self.directories.nearest(self.folders[folder], count)
         return self._known_nearest[folder]
 
-    def _level_scores(self, folders: Integers, documents: Places, common: Scores) -> tuple[Scores, Scores, Scores]:
-        """Word overlap and likeness of the private levels, and likeness of all levels: (folders, places).
+    def _level_scores(self, folders: Integers, documents: Places, common: Scores) -> tuple[Scores, Scores]:
+        """Word overlap and likeness of the private levels: (folders, places).
 
         Private are the levels below the directory that folder and document share: else every page of a directory
         would match the directory's own name.
         """
-        overlap, private, alike = (np.zeros(documents.shape, np.float32) for _ in range(3))
+        overlap, alike = (np.zeros(documents.shape, np.float32) for _ in range(2))
         for nth in range(int(self._level_count[folders].max(initial=0))):
             mine = np.flatnonzero(self._level_count[folders] > nth)
             level = self._first_level[folders[mine]] + nth
@@ -154,9 +151,8 @@ class FolderFit:
             sizes = self._level_size[level][:, None] + self._stem_size[documents[mine]]
             shared = self._letters.scores(level, documents[mine])
             likeness = (2 * shared / np.maximum(sizes, 1)).astype(np.float32)
-            private[mine] = np.maximum(private[mine], likeness * below)
-            alike[mine] = np.maximum(alike[mine], likeness)
-        return overlap, private, alike
+            alike[mine] = np.maximum(alike[mine], likeness * below)
+        return overlap, alike
 
 
 def _levels(directory: str) -> list[tuple[int, str]]:

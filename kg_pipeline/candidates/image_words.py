@@ -71,10 +71,6 @@ class ImageWords:
         """Stems of the words of the file names."""
         return [stem(word) for name in self.names for word in name_words(name, vocabulary)]
 
-    def folder_tokens(self, vocabulary: Vocabulary) -> list[str]:
-        """Stems of the words of the telling folders."""
-        return [stem(word) for word in name_words(self.folder_text, vocabulary)]
-
     def squashed_lines(self) -> list[str]:
         """Lines long enough to be looked up verbatim, squashed, each once."""
         squashed = dict.fromkeys(squash(line) for line in self.lines)

@@ -42,7 +42,7 @@ def cross_fitted(collection: Collection, corpus: Corpus, run: HiddenRun, truth: 
     for fold in _folds(run):
         others = uncalibrated(collection, corpus, run, truth, without=fold)
         fitted[fold] = fit(run, truth, without={fold}).with_curves(curves(others, truth))
-    return _judged(collection, corpus, run, fitted)
+    return judge_folds(collection, corpus, run, fitted)
 
 
 def uncalibrated(
@@ -51,21 +51,25 @@ def uncalibrated(
     """The same with weights of the other folds and no curves: what curves are fitted on. `without`: not that fold."""
     folds = [fold for fold in _folds(run) if fold != without]
     left_out = set() if without is None else {without}
-    return _judged(collection, corpus, run, {fold: fit(run, truth, without={fold} | left_out) for fold in folds})
+    return judge_folds(collection, corpus, run, {fold: fit(run, truth, without={fold} | left_out) for fold in folds})
 
 
 def fit(run: HiddenRun, truth: pl.DataFrame, without: AbstractSet[int] = frozenset()) -> Calibration:
     """Weights fitted on the pictures of a run (but those of some folds), with curves that change nothing."""
     scorer = scorer_of(run)
+    weights = fit_weights(training_pairs(run, truth, without), with_reranker=not is_evidence_model(scorer))
+    return Calibration(scorer, weights, {kind: Curve() for kind in KINDS})
+
+
+def training_pairs(run: HiddenRun, truth: pl.DataFrame, without: AbstractSet[int] = frozenset()) -> pl.DataFrame:
+    """What weights are fitted on (see fit_weights): the proposed passages of a run, but those of some folds."""
     pairs = with_truth(run.pairs.filter(text_kind="chunk"), truth).with_columns(
         counted=pl.col("strategies") != [REFERENCE]
     )
-    pairs = pairs.filter(~pl.col("fold").is_in(sorted(without)))
     log_odds = run.evidence.filter(text_kind="chunk").select(*KEY, "log_odds")
-    weights = fit_weights(
-        pairs.join(log_odds, on=KEY, how="left", maintain_order="left"), with_reranker=not is_evidence_model(scorer)
+    return pairs.filter(~pl.col("fold").is_in(sorted(without))).join(
+        log_odds, on=KEY, how="left", maintain_order="left"
     )
-    return Calibration(scorer, weights, {kind: Curve() for kind in KINDS})
 
 
 def curves(evidence: pl.DataFrame, truth: pl.DataFrame) -> dict[str, Curve]:
@@ -86,9 +90,10 @@ def top1(evidence: pl.DataFrame, truth: pl.DataFrame, kind: str) -> tuple[NDArra
     return np.log(confidence) - np.log1p(-confidence), first["right"].to_numpy()
 
 
-def _judged(
+def judge_folds(
     collection: Collection, corpus: Corpus, run: HiddenRun, calibrations: Mapping[int, Calibration]
 ) -> pl.DataFrame:
+    """The evidence of a run judged again, each fold by its own calibration: evidence with `fold`."""
     scores = run.evidence.filter(pl.col("text_kind").is_in(["chunk", "concept"])).select(
         *KEY, "scorer", "log_odds", "score", "fold", direction=pl.lit(None, pl.String()), truncated=pl.lit(False)
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from kg_pipeline.candidates.weights import DOCUMENT_WEIGHTS, PASSAGE_WEIGHTS
 from kg_pipeline.tables import PAIR_FEATURES, TABLES
 
-EVIDENCE_SCORER = "evidence-model/1"
+EVIDENCE_SCORER = "evidence-model/2"
 """Fingerprint; the number goes up with any change of a feature or a weight."""
 INTERCEPT = "intercept"
 

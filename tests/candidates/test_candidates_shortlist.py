@@ -38,7 +38,7 @@ REFERENCES = [("guide/motor/phase.md", 0, "guide/motor/images/motor-phase.png")]
 @pytest.fixture
 def narrowed(monkeypatch):
     """Collections of any size are narrowed, each field to a few passages."""
-    for name, value in {"WHOLE": 0, "PER_FIELD": 30, "DOCUMENTS_PER_FIELD": 10, "PICTURES": 2}.items():
+    for name, value in {"WHOLE": 0, "PER_FIELD": 30, "DOCUMENTS_PER_FIELD": 15, "PICTURES": 2}.items():
         monkeypatch.setattr(shortlist, name, value)
 
 
