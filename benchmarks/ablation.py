@@ -4,9 +4,9 @@
 
 First table: the weights as shipped, and below what taking the weight from one signal (NAME+NAME: from both) changes, in
 points averaged over the collections; a signal without weight proposes nothing and speaks for no pair. Cold: no
-reference is visible. Folds: those of a fifth of the pictures hidden at a time. Stressed: cold, names hashed, folders flat. Second
-table: each collection judged by weights as shipped, by weights fitted on the other collections, and (folds) on its own
-other folds. HOME lends its OCR cache. Ends with one JSON line.
+reference is visible. Folds: those of a fifth of the pictures hidden at a time. Stressed: cold, names hashed, folders
+flat. Second table: each collection judged by weights as shipped, by weights fitted on the other collections, and
+(folds) on its own other folds. HOME lends its OCR cache. Ends with one JSON line.
 """
 
 import argparse
