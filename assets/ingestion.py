@@ -9,7 +9,7 @@ import polars as pl
 from kg_pipeline.concepts import read_concepts
 from kg_pipeline.config import Collection
 from kg_pipeline.descriptions import describe_collection
-from kg_pipeline.documents import DocumentTables, read_documents
+from kg_pipeline.documents import DocumentTables, list_embedded, read_documents
 from kg_pipeline.graph import take_over_verdicts
 from kg_pipeline.images import InventoryTables, read_image_texts, read_inventory, thumbnail
 from kg_pipeline.orchestration.io_manager import known_table, table_version
@@ -36,7 +36,8 @@ def image_inventory(
     collection, store = collections.get(context.partition_key), tables.store()
     previous = InventoryTables(*(store.read(name, collection.name) for name in InventoryTables._fields))
     with logged_progress(context):
-        inventory = read_inventory(collection, previous)
+        embedded = list_embedded(collection, tables.document_shelf())
+        inventory = read_inventory(collection, previous, embedded=embedded)
     context.add_output_metadata(_by_status(inventory.image_files), "image_files")
     context.add_output_metadata(
         {"thumbnails": _thumbnails(inventory, collection)} if len(inventory.images) else {}, "images"
@@ -52,7 +53,9 @@ def parsed_documents(
     collection, store = collections.get(context.partition_key), tables.store()
     previous = DocumentTables(*(store.read(name, collection.name) for name in DocumentTables._fields))
     with logged_progress(context), graph.read_nodes() as read_nodes:
-        parsed = read_documents(collection, image_files.collect(), previous, read_nodes)
+        parsed = read_documents(
+            collection, image_files.collect(), previous, read_nodes, tables.document_shelf(), tables.ocr_cache()
+        )
     context.add_output_metadata(_by_status(parsed.documents), "documents")
     context.add_output_metadata(_by_status(parsed.references), "references")
     return parsed

@@ -213,6 +213,13 @@ class Limits(_Section):
     """Guards against input that would eat the machine."""
 
     document_bytes: int = Field(50_000_000, gt=0, description="larger documents are skipped")
+    document_pages: int = Field(20_000, gt=0, description="a PDF of more pages is not read")
+    document_seconds: float = Field(
+        120, gt=0, description="time to take one PDF, Office file, … apart; its process is then killed"
+    )
+    document_memory: int = Field(
+        2_000_000_000, ge=200_000_000, description="bytes that the process may take which takes it apart"
+    )
     image_bytes: int = Field(100_000_000, gt=0, description="larger images are skipped")
     image_pixels: int = Field(100_000_000, gt=0, description="images of more pixels are skipped, undecoded")
     archive_members: int = Field(200_000, gt=0, description="an archive with more members is not read")

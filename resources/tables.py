@@ -33,6 +33,10 @@ class Tables(dg.ConfigurableResource):
         """Folder of what was read in images, by content."""
         return self.root / "cache" / "ocr"
 
+    def document_shelf(self) -> Path:
+        """Folder of the documents with pictures inside, taken apart, by content."""
+        return self.root / "cache" / "documents"
+
     def description_cache(self) -> Path:
         """Folder of the descriptions of pictures, by describer and content."""
         return self.root / "cache" / "descriptions"

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
 from pathlib import PurePosixPath
 
+from kg_pipeline.config import Limits
 from kg_pipeline.documents.html import parse_html
 from kg_pipeline.documents.markdown import parse_markdown, parse_mdx
 from kg_pipeline.documents.parsed import ParsedDocument
@@ -13,10 +16,34 @@ from kg_pipeline.documents.rst import parse_rst
 
 @dataclass(frozen=True)
 class DocumentFormat:
-    """A format: its name in the table, and a function from text (lines end in LF) to what is in it."""
+    """A format of text: its name in the table, and a function from text (lines end in LF) to what is in it."""
 
     name: str
     parse: Callable[[str], ParsedDocument]
+
+
+@dataclass(frozen=True)
+class ContainerFormat:
+    """A format whose files hold pictures. It is read only in a process that can be killed (containers.killable)."""
+
+    name: str
+    """In the table, and of the module in kg_pipeline.documents.containers."""
+    library: str = "kg-pipeline"
+    """Distribution that does the reading: with another version of it files are read anew."""
+    recipe: int = 1
+    """Raised when the module makes something else of a file."""
+
+    def read(self, data: bytes, limits: Limits) -> ParsedDocument:
+        """Text and pictures of a file. Raises DocumentError, and whatever its library raises."""
+        # Imported here: the libraries together take half a second, which no run without such files should wait for.
+        module = import_module(f"kg_pipeline.documents.containers.{self.name}")
+        document: ParsedDocument = module.read(data, limits)
+        return document
+
+    @property
+    def reader(self) -> str:
+        """Names all that decides what comes of a file."""
+        return f"{self.name}-{self.recipe}-{self.library}-{version(self.library)}"
 
 
 MARKDOWN = DocumentFormat("markdown", parse_markdown)
@@ -41,8 +68,15 @@ FORMATS: dict[str, DocumentFormat] = {
     ".xhtml": HTML,
     ".txt": TEXT,
 }
+"""Formats of text, whose pictures are files of their own."""
+
+CONTAINERS: dict[str, ContainerFormat] = {
+    ".pdf": ContainerFormat("pdf", "pypdfium2"),
+}
+"""Formats with pictures inside."""
 
 
-def format_of(path: str) -> DocumentFormat | None:
+def format_of(path: str) -> DocumentFormat | ContainerFormat | None:
     """The format of a file by its extension; None when it is no document."""
-    return FORMATS.get(PurePosixPath(path).suffix.lower())
+    suffix = PurePosixPath(path).suffix.lower()
+    return FORMATS.get(suffix) or CONTAINERS.get(suffix)

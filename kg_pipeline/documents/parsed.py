@@ -36,6 +36,18 @@ class Heading:
 
 
 @dataclass(frozen=True)
+class EmbeddedPicture:
+    """A picture that lies inside the document's file, once however often it is shown."""
+
+    name: str
+    """Unique in the document: `p3-1.png`. A reference of kind EMBEDDED has it as target."""
+    data: bytes
+    """As PNG, JPEG or another format that the inventory reads."""
+    decorative: str | None = None
+    """Why it is decoration by its place (a slide master, most pages), else None."""
+
+
+@dataclass(frozen=True)
 class ParsedDocument:
     """A document of `len(prose)` lines."""
 
@@ -52,6 +64,13 @@ class ParsedDocument:
     """Title that stands outside the text (HTML `<title>`), used where there is no heading."""
     base: str | None = None
     """HTML `<base href>`: what relative targets are relative to."""
+    pages: tuple[int, ...] = ()
+    """First line of every page, ascending; empty for a format without pages. No passage goes over a page's end."""
+    pictures: tuple[EmbeddedPicture, ...] = ()
+    scans: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Line to the picture that is all there is of that page: what OCR reads in it becomes the text of the line."""
 
 
+EMBEDDED = "embedded"
+"""Kind of a reference to a picture inside the document's own file."""
 NOT_EMBEDDED_KINDS = frozenset({"link", "commented"})

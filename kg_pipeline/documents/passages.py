@@ -25,6 +25,7 @@ class Passage:
     line_end: int
     heading_path: tuple[str, ...]
     text: str
+    page: int | None = None
 
 
 @dataclass(frozen=True)
@@ -33,17 +34,20 @@ class _Line:
     size: int
     cut: int
     is_heading: bool
+    begins_page: bool
 
 
 def cut_passages(document: ParsedDocument, title: str) -> list[Passage]:
     """Passages that tile lines 1…N. Lines without prose (images, markup) join the passage before them.
+
+    Where the document has pages, none goes over a page's end.
 
     A document without prose is one passage with `title` as its text.
     """
     prose = document.prose or ("",)
     starts = _starts(_prose_lines(document))
     if not starts:
-        return [Passage(1, len(prose), (), title)]
+        return [Passage(1, len(prose), (), title, 1 if document.pages else None)]
     paths = _heading_paths(document.headings)
     headings = {heading.line for heading in document.headings}
     passages = []
@@ -51,7 +55,8 @@ def cut_passages(document: ParsedDocument, title: str) -> list[Passage]:
         filled = [number for number in range(start, following) if prose[number - 1].strip()]
         body = next((number for number in filled if number not in headings), filled[-1])
         text = _BLANK_LINES.sub("\n\n", "\n".join(prose[start - 1 : following - 1])).strip("\n")
-        passages.append(Passage(start, following - 1, _path_at(paths, body), text))
+        page = bisect_right(document.pages, filled[0]) or None
+        passages.append(Passage(start, following - 1, _path_at(paths, body), text, page))
     return passages
 
 
@@ -64,10 +69,11 @@ def width(text: str) -> int:
 
 def _prose_lines(document: ParsedDocument) -> list[_Line]:
     headings = {heading.line for heading in document.headings}
+    filled = [(number, line) for number, line in enumerate(document.prose, start=1) if line.strip()]
+    pages = [bisect_right(document.pages, number) for number, _ in filled]
     return [
-        _Line(number, width(line) + 1, document.cuts.get(number, 0), number in headings)
-        for number, line in enumerate(document.prose, start=1)
-        if line.strip()
+        _Line(number, width(line) + 1, document.cuts.get(number, 0), number in headings, page != page_before)
+        for (number, line), page, page_before in zip(filled, pages, [0, *pages], strict=False)
     ]
 
 
@@ -77,7 +83,8 @@ def _starts(lines: Iterable[_Line]) -> list[int]:
     current: list[_Line] = []
     size, has_body = 0, False
     for line in lines:
-        if has_body and (line.is_heading or (size >= ENOUGH and line.cut == Cut.PARAGRAPH)):
+        ends = has_body and (line.is_heading or (size >= ENOUGH and line.cut == Cut.PARAGRAPH))
+        if current and (ends or line.begins_page):
             starts.append(current[0].number)
             current, size, has_body = [], 0, False
         current.append(line)

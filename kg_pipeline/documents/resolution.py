@@ -11,7 +11,7 @@ from urllib.request import url2pathname
 import polars as pl
 
 from kg_pipeline.config import Collection, DocumentRoot
-from kg_pipeline.documents.parsed import NOT_EMBEDDED_KINDS
+from kg_pipeline.documents.parsed import EMBEDDED, NOT_EMBEDDED_KINDS
 from kg_pipeline.documents.targets import (
     ABSOLUTE_FILE,
     DATA,
@@ -113,6 +113,14 @@ class ImageResolver:
             return Resolution("not_embedded", found.target, found.image_path, found.image_id, found.rule)
         return found
 
+    def resolve_embedded(self, document: str, name: str) -> Resolution:
+        """The picture `name` inside the document of the path `document`."""
+        path = f"{document}/{name}"
+        image = next((image for image in self._by_path.get(folded(path), []) if image.path == path), None)
+        if image is None:
+            return Resolution("missing", name)
+        return Resolution("ok", name, image.path, image.image_id, EMBEDDED)
+
     def _find_path(self, target: str) -> Resolution:
         if DATA.match(target):
             return Resolution("unsupported", target[:_DATA_CHARACTERS])
@@ -130,7 +138,9 @@ class ImageResolver:
     def refresh(self, root: DocumentRoot | None, reference: dict[str, object]) -> dict[str, object]:
         """A reference of an earlier run with the image it leads to now; `root` is None for a document of the graph."""
         target, kind = str(reference["target"]), str(reference["kind"])
-        if root is None:
+        if kind == EMBEDDED:
+            found = self.resolve_embedded(str(reference["document_path"]), target)
+        elif root is None:
             found = self.resolve_path(target, kind)
         else:
             relative = str(reference["document_path"]).removeprefix(f"{root.name}/" if root.name else "")

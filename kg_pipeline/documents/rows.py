@@ -54,6 +54,7 @@ def chunk_rows(row: Row, document: ParsedDocument) -> list[Row]:
                 "text_sha256": text_sha256,
                 "line_start": passage.line_start,
                 "line_end": passage.line_end,
+                "page": passage.page,
             }
         )
         seen[text_sha256] += 1

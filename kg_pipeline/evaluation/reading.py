@@ -6,7 +6,7 @@ from kg_pipeline.candidates import Corpus
 from kg_pipeline.concepts import read_concepts, usable_concepts
 from kg_pipeline.config import Collection
 from kg_pipeline.descriptions import describe_collection
-from kg_pipeline.documents import DocumentTables, read_documents
+from kg_pipeline.documents import DocumentTables, list_embedded, read_documents
 from kg_pipeline.graph_nodes import ReadNodes, no_graph
 from kg_pipeline.images import InventoryTables, read_image_texts, read_inventory
 from kg_pipeline.storage import TableStore
@@ -21,13 +21,14 @@ def read_corpus(collection: Collection, home: Path, read_nodes: ReadNodes = no_g
     """
     collection, store = collection.model_copy(update={"hide_references": None}), TableStore(home)
     before = InventoryTables(*(store.read(name, collection.name) for name in InventoryTables._fields))
-    inventory = read_inventory(collection, before)
+    shelf, ocr_cache = home / "cache" / "documents", home / "cache" / "ocr"
+    inventory = read_inventory(collection, before, embedded=list_embedded(collection, shelf))
     parsed = DocumentTables(*(store.read(name, collection.name) for name in DocumentTables._fields))
-    documents = read_documents(collection, inventory.image_files, parsed, read_nodes)
+    documents = read_documents(collection, inventory.image_files, parsed, read_nodes, shelf, ocr_cache)
     known = store.read("concepts", collection.name)
     concepts = read_concepts(collection, documents.documents, documents.chunks, known, read_nodes)
     descriptions, _ = describe_collection(collection, inventory, home / "cache" / "descriptions")
-    texts = read_image_texts(collection, inventory, home / "cache" / "ocr", descriptions=descriptions)
+    texts = read_image_texts(collection, inventory, ocr_cache, descriptions=descriptions)
     return Corpus(
         documents=documents.documents,
         chunks=documents.chunks,

@@ -21,12 +21,14 @@ DECORATION_WORDS = frozenset(
 
 @dataclass(frozen=True)
 class Look:
-    """What the rules look at: the paths of an image, its size in pixels, and whether it is of one colour."""
+    """What the rules look at: paths of an image, size in pixels, whether it is of one colour, places in documents."""
 
     paths: tuple[str, ...]
     width: int | None
     height: int | None
     one_colour: bool
+    places: tuple[str | None, ...] = ()
+    """Per path: why its place inside a document makes it decoration, else None."""
 
     @property
     def longest(self) -> float:
@@ -64,9 +66,14 @@ RULES = (
 )
 
 
+RULE_REASONS = frozenset(rule.reason for rule in RULES)
+
+
 def decorative_reason(look: Look) -> str | None:
     """The rule that makes an image decoration; None for content."""
-    return next((rule.reason for rule in RULES if rule.holds(look)), None)
+    by_rule = next((rule.reason for rule in RULES if rule.holds(look)), None)
+    # A logo of one document may be the subject of another, or lie there as a file of its own.
+    return by_rule or (look.places[0] if look.places and all(look.places) else None)
 
 
 def named_as_decoration(paths: Iterable[str]) -> bool:

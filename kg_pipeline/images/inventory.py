@@ -1,7 +1,7 @@
 """The inventory: every image file of a collection, and every distinct image content with its facts."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -12,7 +12,7 @@ import polars as pl
 from kg_pipeline.config import Collection, Limits
 from kg_pipeline.images.addresses import ImageReader
 from kg_pipeline.images.decoding import Picture, examine
-from kg_pipeline.images.decorative import ONE_COLOUR, Look, decorative_reason
+from kg_pipeline.images.decorative import ONE_COLOUR, RULE_REASONS, Look, decorative_reason
 from kg_pipeline.images.duplicates import duplicate_groups
 from kg_pipeline.images.errors import ImageError, SkippedError
 from kg_pipeline.images.places import Listed, list_images
@@ -43,14 +43,18 @@ class Reading:
 
 
 def read_inventory(
-    collection: Collection, previous: InventoryTables | None = None, workers: int | None = None
+    collection: Collection,
+    previous: InventoryTables | None = None,
+    workers: int | None = None,
+    embedded: Sequence[Listed] = (),
 ) -> InventoryTables:
-    """List, hash, decode and describe every image of the collection.
+    """List, hash, decode and describe every image of the collection; `embedded` are those inside documents.
 
     Files with the path, size and time they had in `previous` are not read again. What was good in `previous` and is
     unreadable now, or lies where nothing can be listed now, is carried on with status `stale`.
     """
-    listing = list_images(collection)
+    lost = [listed for listed in embedded if listed.status == "unlistable"]
+    listing = list_images(collection, [listed for listed in embedded if listed.status != "unlistable"])
     before = _Previous(previous, collection.limits)
     readings = {listed.path: before.unchanged(listed) for listed in listing if listed.status == "ok"}
     to_read = [listed for listed in listing if listed.status == "ok" and readings[listed.path] is None]
@@ -68,12 +72,13 @@ def read_inventory(
         files.append(row)
         if reading.image_id and reading.picture:
             pictures[reading.image_id] = reading.picture
-    for row, reading in before.below_unlistable(listing):
+    for row, reading in before.below_unlistable([*listing, *lost]):
         files.append(row)
         if reading.image_id and reading.picture:
             pictures[reading.image_id] = reading.picture
     image_files = TABLES["image_files"].rows(files)
-    return InventoryTables(image_files, _images(image_files, pictures))
+    decorative = before.places() | {listed.path: listed.decorative for listed in listing}
+    return InventoryTables(image_files, _images(image_files, pictures, decorative))
 
 
 class ReadImage:
@@ -124,6 +129,11 @@ class _Previous:
         picture = self._picture(row["image_id"])
         return row | {"status": "stale", "error": error}, Reading("stale", error, row["image_id"], picture)
 
+    def places(self) -> dict[str, str | None]:
+        """Path to why its place in a document made it decoration."""
+        reasons = {path: self._images[row["image_id"]]["decorative_reason"] for path, row in self._files.items()}
+        return {path: reason for path, reason in reasons.items() if reason and reason not in RULE_REASONS}
+
     def below_unlistable(self, listing: list[Listed]) -> Iterator[tuple[dict[str, object], Reading]]:
         """The last good rows of everything below a place that cannot be listed now, as stale."""
         present = {listed.path for listed in listing}
@@ -159,13 +169,14 @@ def _file_row(listed: Listed, reading: Reading) -> dict[str, object]:
     }
 
 
-def _images(image_files: pl.DataFrame, pictures: dict[str, Picture]) -> pl.DataFrame:
+def _images(image_files: pl.DataFrame, pictures: dict[str, Picture], by_place: dict[str, str | None]) -> pl.DataFrame:
     paths: dict[str, list[str]] = defaultdict(list)
     for image_id, path in image_files.filter(pl.col("image_id").is_not_null()).select("image_id", "path").iter_rows():
         paths[image_id].append(path)
     rows: list[dict[str, object]] = []
     for image_id, picture in sorted(pictures.items()):
-        look = Look(tuple(paths[image_id]), picture.width, picture.height, picture.one_colour)
+        places = tuple(by_place.get(path) for path in paths[image_id])
+        look = Look(tuple(paths[image_id]), picture.width, picture.height, picture.one_colour, places)
         reason = decorative_reason(look)
         rows.append(
             {

@@ -3,7 +3,7 @@
 import csv
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -32,6 +32,8 @@ class Listed:
     """What two ways to the same bytes have in common: real path of the file, and the member's name."""
     children: str | None = None
     """Of a place that could not be listed: how the addresses (or, of a manifest, the paths) below it begin."""
+    decorative: str | None = None
+    """Why it is decoration by its place inside a document, else None."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,15 @@ class Root:
         return table_text(f"{self.config.name}/{relative}" if self.config.name else relative)
 
 
-def list_images(collection: Collection) -> list[Listed]:
-    """Every image of every place, each file once, in the order of paths."""
+def list_images(collection: Collection, embedded: Sequence[Listed] = ()) -> list[Listed]:
+    """Every image of every place and those inside documents, each file once, in the order of paths."""
     roots = [Root(root, Path(os.path.realpath(root.root))) for root in collection.roots]
     found: dict[str, Listed] = {}
     seen: set[str] = set()
     for place in (
         *(_list_root(root) for root in roots),
         *(_list_inventory(inventory, roots, collection.limits) for inventory in collection.images),
+        embedded,
     ):
         new = [listed for listed in place if listed.identity not in seen or listed.status == "unlistable"]
         for listed in sorted(new, key=lambda listed: (listed.path, listed.uri)):
