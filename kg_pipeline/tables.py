@@ -124,7 +124,7 @@ TABLES: Mapping[str, Table] = {
                 uri=(TEXT, "file:// address; null for a node"),
                 format=(
                     TEXT,
-                    "markdown, rst, html, text, pdf, …; `graph` for a node or a whole source of nodes (then key_value is "
+                    "markdown, rst, html, pdf, …; `graph` for a node or a whole source of nodes (then key_value is "
                     "null); `folder` for a folder that could not be listed",
                 ),
                 title=(TEXT, "title or first heading, else the file's stem"),
@@ -164,7 +164,7 @@ TABLES: Mapping[str, Table] = {
                 document_path=(TEXT, "its path"),
                 chunk_id=(TEXT, "the chunk that holds `line`"),
                 line=(INT, "where the embedding stands, from 1"),
-                kind=(TEXT, "md_image, html_img, rst_image, …, link; embedded: a picture inside the document's own file"),
+                kind=(TEXT, "md_image, html_img, rst_image, …, link; embedded: a picture in the document's own file"),
                 target=(TEXT, "as written"),
                 alt=(TEXT, "alternative text; null when hidden"),
                 caption=(TEXT, "caption; null when hidden"),
@@ -180,11 +180,11 @@ TABLES: Mapping[str, Table] = {
         ),
         Table(
             "image_files",
-            "One row per image file, archive member, manifest row or picture in a document; also per folder not listed.",
+            "One row per image file, archive member, manifest row or picture in a document; also per unlisted folder.",
             ("path",),
             _columns(
                 path=(TEXT, "relative to the documents root, else <inventory name>/<path>; <document>/p3-1.png"),
-                uri=(TEXT, "file:// or zip://…!/member address of the bytes; a document's picture lies in the HOME's cache"),
+                uri=(TEXT, "file:// or zip://…!/member address of the bytes; of a picture in a document: in the cache"),
                 image_id=(TEXT, "sha256 of the bytes; null when unreadable"),
                 bytes=(INT, "size"),
                 modified_at=(TIME, "modification time of the file or archive member"),
