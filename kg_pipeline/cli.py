@@ -4,12 +4,15 @@ import typer
 
 from kg_pipeline.commands import graph, review
 from kg_pipeline.commands.calibrate import calibrate
+from kg_pipeline.commands.cards import cards
 from kg_pipeline.commands.dev import dev
 from kg_pipeline.commands.doctor import doctor
 from kg_pipeline.commands.evaluate import evaluate
+from kg_pipeline.commands.mcp import mcp
 from kg_pipeline.commands.options import fail
 from kg_pipeline.commands.run import demo, run
 from kg_pipeline.commands.score import score
+from kg_pipeline.commands.search import search
 from kg_pipeline.commands.serve import serve
 from kg_pipeline.commands.tables import ocr_import, tables
 from kg_pipeline.config import ConfigError
@@ -19,7 +22,7 @@ from kg_pipeline.storage import StorageError
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Pictures for a knowledge graph."
 )
-for command in (demo, run, tables, score, serve, evaluate, calibrate, dev, doctor):
+for command in (demo, run, search, cards, mcp, serve, tables, score, evaluate, calibrate, dev, doctor):
     app.command()(command)
 app.add_typer(graph.app, name="graph")
 app.add_typer(review.app, name="review")

@@ -237,6 +237,24 @@ def _index(queries: Matrix, texts: Matrix) -> tuple[Any, Any]:
     return sparse.csr_matrix(asked), sparse.csr_matrix(postings)  # sparse_dot_topn knows no arrays
 
 
+def bm25_weights(texts: Iterable[Rows], columns: Columns, b: float) -> tuple[Matrix, int]:
+    """What each word adds to the BM25 of each text, (texts, columns), and the number of texts; see Bm25."""
+    counts, sizes = [], [np.empty(0, np.float32)]
+    for batch in texts:
+        counts.append(batch.counted(columns))
+        sizes.append(batch.lengths.astype(np.float32))
+    weighted, lengths = stacked(counts, len(columns.keys)), np.concatenate(sizes)
+    del counts
+    weights = idf(weighted)
+    norm = K1 * (1 - b + b * lengths / max(float(lengths.mean()) if len(lengths) else 0.0, 1.0))
+    for start in range(0, len(weighted.data), BATCH):
+        cells = slice(start, start + BATCH)
+        tf = weighted.data[cells]
+        text = np.searchsorted(weighted.indptr, np.arange(start, start + len(tf)), "right") - 1
+        weighted.data[cells] = tf * (K1 + 1) / (tf + norm[text]) * weights[weighted.indices[cells]]
+    return weighted, len(lengths)
+
+
 class Bm25(Field):
     """BM25 of queries on one field of texts; only the columns that some query uses are indexed."""
 
@@ -245,21 +263,9 @@ class Bm25(Field):
         columns = Columns(queries)
         asked = queries.matrix(columns)
         asked.data = 1 + np.log(asked.data)
-        counts, sizes = [], [np.empty(0, np.float32)]
-        for batch in texts:
-            counts.append(batch.counted(columns))
-            sizes.append(batch.lengths.astype(np.float32))
-        weighted, lengths = stacked(counts, len(columns.keys)), np.concatenate(sizes)
-        del counts
-        weights = idf(weighted)
-        norm = K1 * (1 - b + b * lengths / max(float(lengths.mean()) if len(lengths) else 0.0, 1.0))
-        for start in range(0, len(weighted.data), BATCH):
-            cells = slice(start, start + BATCH)
-            tf = weighted.data[cells]
-            text = np.searchsorted(weighted.indptr, np.arange(start, start + len(tf)), "right") - 1
-            weighted.data[cells] = tf * (K1 + 1) / (tf + norm[text]) * weights[weighted.indices[cells]]
+        weighted, count = bm25_weights(texts, columns, b)
         super().__init__(asked, weighted)
-        self.enough = min(ENOUGH_BM25, ENOUGH_OF_RAREST * rarest_idf(len(lengths)))
+        self.enough = min(ENOUGH_BM25, ENOUGH_OF_RAREST * rarest_idf(count))
         """What the best text of an image needs for full marks."""
 
 

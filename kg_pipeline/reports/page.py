@@ -32,31 +32,38 @@ def write_page(path: Path, html: bytes) -> Path:
 
 
 def render(
-    template: str, styles: tuple[str, ...], script: str | None, *, pictures_from: str = "data:", **content: Any
+    template: str,
+    styles: tuple[str, ...],
+    script: str | None,
+    *,
+    folder: Path = HERE,
+    pictures_from: str = "data:",
+    **content: Any,
 ) -> bytes:
-    """The page of a template of this folder; it finds `policy`, `style` and `script` beside `content`.
+    """The page of a template of `folder`, else of this one; it finds `policy`, `style` and `script` beside `content`.
 
     `pictures_from`: sources of pictures, as a content security policy names them; by default the page itself.
     """
-    style = "".join(_text(name) for name in styles)
-    code = _text(script) if script else ""
-    page = environment().get_template(template)
+    style = "".join(_text(name, folder) for name in styles)
+    code = _text(script, folder) if script else ""
+    page = environment(folder).get_template(template)
     return page.render(
         policy=_policy(style, code, pictures_from), style=Markup(style), script=Markup(code), **content
     ).encode()
 
 
-def environment() -> Environment:
-    """Templates of this folder; everything is escaped, a name that is not given is an error."""
+def environment(folder: Path = HERE) -> Environment:
+    """Templates of `folder` and this one; everything is escaped, a name that is not given is an error."""
     # Without its indentation a page of 500 pictures is half a megabyte smaller.
-    loader = FunctionLoader(lambda name: INDENTATION.sub("", _text(name)))
+    loader = FunctionLoader(lambda name: INDENTATION.sub("", _text(name, folder)))
     templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     templates.filters["breakable"] = _breakable
     return templates
 
 
-def _text(name: str) -> str:
-    return (HERE / name).read_text(encoding="utf-8")
+def _text(name: str, folder: Path) -> str:
+    path = folder / name
+    return (path if path.exists() else HERE / name).read_text(encoding="utf-8")
 
 
 def _breakable(path: str) -> Markup:

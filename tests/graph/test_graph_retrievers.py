@@ -13,6 +13,8 @@ from neo4j_graphrag.exceptions import Text2CypherRetrievalError
 from neo4j_graphrag.llm import LLMInterface, LLMResponse
 
 from kg_pipeline.graph import schema_text
+from kg_pipeline.retrieval import RetrievalError
+from kg_pipeline.retrieval.graph_passages import lucene_words
 
 PAGE = Path(__file__).parents[2] / "docs" / "retrievers.md"
 
@@ -62,7 +64,7 @@ def documented(graph_server, tmp_path_factory) -> dict[str, Any]:
         result = base.command("run", "--config", str(config))
         assert result.exit_code == 0, result.output
         assert set(base.last_run()["graph"]["search_indexes"].values()) == {"online"}
-        names: dict[str, Any] = {"llm": Scripted(PICTURES_OF_THE_WRENCH)}
+        names: dict[str, Any] = {"base": base, "llm": Scripted(PICTURES_OF_THE_WRENCH)}
         for code in re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
             exec(compile(code, PAGE.name, "exec"), names)
         yield names
@@ -106,9 +108,53 @@ def test_hybrid_search_finds_passages_and_with_the_retrieval_query_their_picture
     assert ALARM in documented["with_pictures"].search(query_text="zebra lamp", top_k=1).items[0].content
 
 
+def test_the_illustrated_retriever_brings_passages_with_their_pictures_to_a_language_model(documented):
+    item = documented["first"]
+    assert ALARM in item.content
+    assert "Picture: red alarm lamp <file:///" in item.content
+    assert item.metadata["document"] == "server-room.md"
+    assert item.metadata["pictures"][0]["caption"] == "red alarm lamp"
+    assert item.metadata["visual"] == 1.0
+    assert ALARM in documented["llm"].prompts[0]
+    assert "alarm-lamp.png" in documented["llm"].prompts[0]
+    assert documented["reply"].answer
+    assert len(documented["reply"].retriever_result.items) == 3
+
+
+@pytest.mark.parametrize("question", ["alarm lamp filter", "torque wrench (M6) AND -bolt", '"soup" noon/operator'])
+def test_with_weight_0_the_order_is_that_of_the_servers_full_text_index(documented, question):
+    plain = """CALL db.index.fulltext.queryNodes('kg_pipeline_chunk_text', $words) YIELD node, score
+               RETURN node.id AS id, score ORDER BY score DESC, id LIMIT 10"""
+    words = lucene_words(question)
+    rows = documented["driver"].execute_query(plain, words=words).records
+    hits = documented["illustrated"].search(query_text=question, top_k=10, weight=0.0, by="words").items
+    assert rows
+    assert [(hit.metadata["chunk_id"], hit.metadata["score"]) for hit in hits] == [tuple(row) for row in rows]
+
+
+def test_the_illustrated_retriever_searches_by_meaning_and_only_its_collections(documented):
+    from kg_pipeline.retrieval.graphrag import IllustratedRetriever
+
+    by_meaning = documented["illustrated"].search(query_text="zebra bolt wrench", top_k=1, by="meaning").items[0]
+    assert BOLT in by_meaning.content
+    elsewhere = IllustratedRetriever(documented["driver"], collections=["other"])
+    assert elsewhere.search(query_text="alarm lamp").items == []
+    with pytest.raises(RetrievalError, match="no vectors"):
+        elsewhere.search(query_text="alarm lamp", by="meaning")
+
+
+def test_the_command_searches_the_server(documented, graph_server, monkeypatch):
+    graph_server.select(monkeypatch)
+    base = documented["base"]
+    result = base.command("search", "red alarm lamp", "--by", "words", "--format", "json")
+    assert result.exit_code == 0, result.output
+    [first, *_] = json.loads(result.stdout)
+    assert ALARM in first["text"]
+    assert first["pictures"][0]["caption"] == "red alarm lamp"
+
+
 def test_text_to_cypher_gets_our_schema_and_gives_pictures(documented):
-    [prompt] = documented["llm"].prompts
-    assert schema_text() in prompt
+    assert schema_text() in documented["llm"].prompts[-1]
     assert "torque-wrench-click.png" in documented["told"].items[0].content
     assert documented["told"].metadata["cypher"].strip() == PICTURES_OF_THE_WRENCH.strip()
 
