@@ -5,7 +5,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from kg_pipeline.config import Collection, ConfigError, Settings, dump_collection, load_collections
+from kg_pipeline.config import Collection, ConfigError, Settings, dump_collection
+from kg_pipeline.known_collections import REGISTERED, collection_files, known_collections
 
 
 class Collections(dg.ConfigurableResource):
@@ -19,9 +20,7 @@ class Collections(dg.ConfigurableResource):
 
     def all(self) -> dict[str, Collection]:
         """Every collection by name. Raises ConfigError."""
-        found: dict[str, Collection] = {}
-        for file in self._files():
-            found |= load_collections(file)
+        found = known_collections(self._home, Path(self.config) if self.config else None)
         if self.override:
             collection = Collection.model_validate(json.loads(self.override))
             found[collection.name] = collection
@@ -48,12 +47,7 @@ class Collections(dg.ConfigurableResource):
 
     @property
     def _registered(self) -> Path:
-        return self._home / "collections"
+        return self._home / REGISTERED
 
     def _files(self) -> list[Path]:
-        """From the weakest to the strongest: what stands in the configuration wins over what was registered."""
-        configured = Path(self.config) if self.config else Settings().config
-        own = configured or self._home / "collections.yaml"
-        # A file that was named has to be there; the default one may be missing.
-        files = [own] if configured or own.exists() else []
-        return [*sorted(self._registered.glob("*.yaml")), *files]
+        return collection_files(self._home, Path(self.config) if self.config else None)

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from kg_pipeline.commands.console import out, progress_bars
-from kg_pipeline.commands.options import Home, configured_collections, fail, home_folder
-from kg_pipeline.config import Settings
+from kg_pipeline.commands.options import Home, fail, home_folder
 from kg_pipeline.images import thumbnail
 from kg_pipeline.reports import ReportError
 from kg_pipeline.retrieval import Library, RetrievalError
@@ -45,9 +44,9 @@ def cards(
         raise fail("say of what: --concept NAME, --document PATH, or --all", 2)
     root = home_folder(home)
     # Cards are made of the tables, wherever the graph is.
-    library = Library(root, configured_collections(root), Settings(), None)
+    library = Library(root, tables_only=True)
     try:
-        name = _collection(library, collection)
+        name = library.only(collection)
         made = Cards(library.answers(name), sentences)
         folder = output.expanduser().absolute() if output else root / "reports" / name / "cards"
         limits = library.limits(name)
@@ -67,10 +66,3 @@ def cards(
         raise fail(str(error)) from error
     for pages in written:
         out.print(f"{pages.html}\n{pages.markdown}", highlight=False, soft_wrap=True)
-
-
-def _collection(library: Library, collection: str | None) -> str:
-    names = library.collections()
-    if collection is None and len(names) != 1:
-        raise RetrievalError(f"say which with --collection: {', '.join(names) or 'none was run yet'}")
-    return collection or names[0]

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from rich.markup import escape
 
 from kg_pipeline.commands.console import err, flat, print_frame
-from kg_pipeline.config import Collection, Scoring, Settings
+from kg_pipeline.config import Scoring, Settings
 from kg_pipeline.model_sections import RemoteReranker
 
 Home = Annotated[
@@ -60,13 +60,6 @@ def changed_scoring(scoring: Scoring, given: Mapping[str, Any], reranker_url: st
         except ValidationError as error:
             raise fail(f"--reranker-url: {error.errors()[0]['msg'].removeprefix('Value error, ')}", 2) from error
     return scoring.model_copy(update=update)
-
-
-def configured_collections(root: Path) -> dict[str, Collection]:
-    """Every collection that is configured or registered for that HOME, by name. Raises ConfigError."""
-    from resources.collections import Collections  # Dagster takes a second to import
-
-    return Collections(home=str(root)).all()
 
 
 def print_as(frame: pl.DataFrame, form: Format) -> None:

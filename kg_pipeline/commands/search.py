@@ -1,6 +1,5 @@
 """`kg-pipeline search`: passages that answer a question, with their pictures."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import polars as pl
@@ -9,21 +8,13 @@ from rich.markup import escape
 from rich.padding import Padding
 
 from kg_pipeline.commands.console import out
-from kg_pipeline.commands.options import Format, Home, configured_collections, fail, home_folder, print_as
+from kg_pipeline.commands.options import Format, Home, fail, home_folder, print_as
 from kg_pipeline.embedding import EmbeddingError
-from kg_pipeline.retrieval import DEFAULT_WEIGHT, TOP, Hit, Picture, RetrievalError, open_library
+from kg_pipeline.retrieval import DEFAULT_WEIGHT, TOP, By, Hit, Library, Picture, RetrievalError
 from kg_pipeline.retrieval.telling import body, place
 
 EXCERPT = 240
 PICTURES_PRINTED = 3
-
-
-class Way(StrEnum):
-    """What finds passages."""
-
-    WORDS = "words"
-    MEANING = "meaning"
-    BOTH = "both"
 
 
 def search(
@@ -33,15 +24,14 @@ def search(
     weight: Annotated[
         float, typer.Option(min=0.0, help="How much pictures count; 0: not at all, plain search.")
     ] = DEFAULT_WEIGHT,
-    by: Annotated[Way | None, typer.Option(help="Full text, vectors or both; the best there is by default.")] = None,
+    by: Annotated[By | None, typer.Option(help="Full text, vectors or both; the best there is by default.")] = None,
     home: Home = None,
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.TABLE,  # noqa: A002
 ) -> None:
     """Search passages; those with strong visual evidence come first. On NEO4J_URI where set, else in the tables."""
-    root = home_folder(home)
     try:
-        with open_library(root, configured_collections(root)) as library:
-            hits = library.search(question, collection or None, top=top, weight=weight, by=by and by.value)
+        with Library(home_folder(home)) as library:
+            hits = library.search(question, collection or None, top=top, weight=weight, by=by)
     except (RetrievalError, EmbeddingError) as error:
         raise fail(str(error)) from error
     if format is Format.TABLE:

@@ -3,7 +3,7 @@
 from kg_pipeline.retrieval.errors import RetrievalError
 from kg_pipeline.retrieval.graph_passages import GraphPassages
 from kg_pipeline.retrieval.hits import Hit, Picture
-from kg_pipeline.retrieval.library import Library, open_library
+from kg_pipeline.retrieval.library import Library
 from kg_pipeline.retrieval.ordering import DEFAULT_WEIGHT, FORMULA, illustrated_first
 from kg_pipeline.retrieval.passages import WAYS, By, Passages, TablePassages
 from kg_pipeline.retrieval.searching import TOP, plain_search, search
@@ -22,7 +22,6 @@ __all__ = [
     "RetrievalError",
     "TablePassages",
     "illustrated_first",
-    "open_library",
     "plain_search",
     "search",
 ]

@@ -11,12 +11,13 @@ from fastapi.openapi.utils import get_openapi
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from kg_pipeline.retrieval import Library
 from kg_pipeline.serving.errors import CLIENT_CLOSED, PROBLEM_TYPE, add_handlers
 from kg_pipeline.serving.guards import Guard, Measured
 from kg_pipeline.serving.metrics import Metrics
 from kg_pipeline.serving.pictures import HomePictures
 from kg_pipeline.serving.rerank_service import RerankService
-from kg_pipeline.serving.routes import health, rerank, score
+from kg_pipeline.serving.routes import health, rerank, score, search
 from kg_pipeline.serving.schemas import InlineImage, Problem, RerankRequest
 from kg_pipeline.serving.scoring import ChosenScorer, choose_scorer
 from kg_pipeline.serving.services import Services
@@ -27,6 +28,7 @@ from kg_pipeline.storage import TableStore
 ROUTES: tuple[Callable[[Services], APIRouter], ...] = (
     rerank.router,
     score.router,
+    search.router,
     health.router,
 )
 DESCRIPTION = """How well does a picture show what a text says? From 0 to 10, by the same reranker as the pipeline.
@@ -58,6 +60,7 @@ def make_services(settings: ServeSettings, chosen: ChosenScorer | None = None) -
         store=store,
         home_pictures=HomePictures(store, limits.of_images),
         metrics=metrics,
+        library=Library(settings.home),
     )
 
 
@@ -70,6 +73,7 @@ def create_app(settings: ServeSettings, services: Services | None = None) -> Fas
         await anyio.to_thread.run_sync(made.reranking.load)
         yield
         await anyio.to_thread.run_sync(made.reranking.close, settings.limits.drain_seconds)
+        await anyio.to_thread.run_sync(made.library.close)
 
     app = FastAPI(
         title="kg-pipeline",

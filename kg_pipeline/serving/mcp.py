@@ -85,7 +85,7 @@ class Tools:
         thumbnails: Thumbnails = False,
     ) -> CallToolResult:
         """The pictures that show a concept of the glossary or graph, and the passages that mention it."""
-        where = self._one(collection)
+        where = self._library.only(collection)
         found = self._library.answers(where).concept(name)
         shown = found.pictures[:top]
         lines = [found.name + (f" ({', '.join(found.aliases)})" if found.aliases else ""), found.description or ""]
@@ -109,7 +109,7 @@ class Tools:
         top: Top = 5,
     ) -> CallToolResult:
         """Where a picture stands or what it was found to show: passages, concepts, and the text read in it."""
-        where = self._one(collection)
+        where = self._library.only(collection)
         found = self._library.answers(where).picture(picture)
         lines = [f"{found.path} <{found.uri or ''}>"]
         lines += [f"No document uses it ({found.orphan_reason})."] if found.orphan_reason else []
@@ -128,7 +128,7 @@ class Tools:
         thumbnails: Thumbnails = False,
     ) -> CallToolResult:
         """A document section by section, in reading order, each with its pictures."""
-        where = self._one(collection)
+        where = self._library.only(collection)
         found = self._library.answers(where).document(document)
         shown = found.sections[first - 1 : first - 1 + sections]
         last = first + len(shown) - 1
@@ -154,7 +154,7 @@ class Tools:
         thumbnails: Thumbnails = False,
     ) -> CallToolResult:
         """Image files that no document uses: suggestions where to put them first, then the rest with the reason."""
-        where = self._one(collection)
+        where = self._library.only(collection)
         found = self._library.answers(where).orphans(reason)
         lines = [f"{len(found)} image files that no document uses" + (f" ({reason})" if reason else "")]
         for each in found[:top]:
@@ -173,18 +173,12 @@ class Tools:
         longest_side: Annotated[int, Field(ge=64, le=MAX_SIDE, description="Pixels.")] = SHOWN_SIDE,
     ) -> CallToolResult:
         """One picture as an image to look at."""
-        where = self._one(collection)
+        where = self._library.only(collection)
         file = find_picture(self._library.answers(where).tables["image_files"], picture)
         images = self._images([(where, file["uri"])], longest_side)
         if not images:
             raise RetrievalError(f"{file['path']} cannot be shown as an image; its address is {file['uri']}")
         return _answer(f"{file['path']} <{file['uri']}>", {"path": file["path"], "uri": file["uri"]}, images)
-
-    def _one(self, collection: str | None) -> str:
-        names = self._library.collections()
-        if collection is None and len(names) != 1:
-            raise RetrievalError(f"say which collection: {', '.join(names) or 'none was run yet'}")
-        return collection or names[0]
 
     def _small(self, pictures: Iterable[tuple[str, Picture]]) -> list[Image]:
         distinct = {picture.image_id: (where, picture.uri) for where, picture in pictures if picture.uri}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from kg_pipeline.retrieval import Library
 from kg_pipeline.serving.metrics import Metrics
 from kg_pipeline.serving.pictures import HomePictures
 from kg_pipeline.serving.rerank_service import RerankService
@@ -18,3 +19,4 @@ class Services:
     store: TableStore
     home_pictures: HomePictures
     metrics: Metrics
+    library: Library

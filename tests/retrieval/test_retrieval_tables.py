@@ -6,11 +6,13 @@ import math
 import polars as pl
 import pytest
 from knowledge_base import KnowledgeBase
+from served import serving
 
 from kg_pipeline.candidates.tokens import tokens
-from kg_pipeline.config import Settings
+from kg_pipeline.config import Scoring
 from kg_pipeline.retrieval import Library, RetrievalError, TablePassages, plain_search
 from kg_pipeline.retrieval.word_index import WordIndex
+from kg_pipeline.serving import ServeSettings
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +34,7 @@ def kept(tmp_path_factory) -> KnowledgeBase:
 
 @pytest.fixture
 def library(kept) -> Library:
-    settings = Settings.model_validate({"NEO4J_URI": None})
-    return Library(kept.home, {}, settings, None)
+    return Library(kept.home, tables_only=True)
 
 
 def test_a_question_finds_its_passage_with_the_picture_it_shows(library):
@@ -158,3 +159,20 @@ def test_the_command_prints_passages_and_pictures(kept, monkeypatch):
     refused = kept.command("search", "lamp", "--collection", "nope")
     assert refused.exit_code == 1
     assert "there are: kb" in refused.output
+
+
+def test_the_api_answers_the_same(kept, library):
+    settings = ServeSettings(home=kept.home, scoring=Scoring(reranker="none"))
+    with serving(settings) as server:
+        answer = server.post("/api/search", {"query": "red alarm lamp", "top": 2, "weight": 0.5})
+        assert answer.status == 200, answer.body
+        found = answer.json()
+        hits = library.search("red alarm lamp", top=2, weight=0.5)
+        assert found["results"] == json.loads(json.dumps([hit.as_dict() for hit in hits]))
+        assert found["formula"] == "score = relevance * (1 + weight * visual)"
+        unknown = server.post("/api/search", {"query": "lamp", "collections": ["nope"]})
+        assert (unknown.status, "there are: kb" in unknown.json()["detail"]) == (400, True)
+        assert str(kept.home) not in unknown.body.decode()
+        assert server.post("/api/search", {"query": "lamp", "by": "meaning"}).status == 400
+        for wrong in ({"query": ""}, {"query": "a", "weight": -1}, {"query": "a", "top": 0}, {"query": "a", "x": 1}):
+            assert server.post("/api/search", wrong).status == 422
