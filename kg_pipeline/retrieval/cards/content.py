@@ -1,7 +1,7 @@
 """What stands on a card, as plain values made from the tables of a collection."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -53,6 +53,18 @@ class Section:
     """1 for the outermost heading; 0 without one."""
     text: str
     pictures: tuple[CardPicture, ...]
+    continues: bool = False
+    """Whether it stands under the same heading as the passage before it."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """A line of a table of contents."""
+
+    chunk_id: str
+    heading: str
+    level: int
+    illustrated: bool
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,18 @@ class DocumentCard:
     def illustrated(self) -> int:
         """Sections with a picture."""
         return sum(bool(section.pictures) for section in self.sections)
+
+    @property
+    def contents(self) -> list[Content]:
+        """The headings; one is illustrated where any of its passages is."""
+        found: list[Content] = []
+        for section in self.sections:
+            pictured = bool(section.pictures)
+            if section.continues and found:
+                found[-1] = replace(found[-1], illustrated=found[-1].illustrated or pictured)
+            elif section.heading:
+                found.append(Content(section.hit.chunk_id, section.heading, section.level, pictured))
+        return found
 
 
 class Cards:
@@ -107,8 +131,9 @@ class Cards:
                 levels.get(hit.chunk_id) or 0,
                 body(hit),
                 tuple(CardPicture(picture) for picture in hit.pictures[:pictures]),
+                continues=before is not None and before.heading is not None and before.heading == hit.heading,
             )
-            for hit in found.sections
+            for before, hit in zip([None, *found.sections], found.sections, strict=False)
         )
         return DocumentCard(
             self.collection,
@@ -148,11 +173,20 @@ class Cards:
 
 
 def _concept_pictures(found: ConceptPictures) -> Iterable[CardPicture]:
-    """Those found to show it; then those of the passages that name it, the surest first."""
+    """Those found to show it; then those of the passages that name it: named in the caption, in the heading, surest."""
     yield from (CardPicture(picture) for picture in found.pictures)
     seen = {picture.image_id for picture in found.pictures}
+    names = [name.casefold() for name in (found.name, *found.aliases) if name]
+
+    def named(text: str | None) -> bool:
+        return any(name in (text or "").casefold() for name in names)
+
+    def order(other: tuple[Picture, Hit]) -> tuple[bool, bool, float, float]:
+        picture, hit = other
+        return not named(picture.caption), not named(hit.heading), -picture.strength, -(picture.confidence or 0.0)
+
     others = [(picture, hit) for hit in found.mentions for picture in hit.pictures]
-    for picture, hit in sorted(others, key=lambda other: (-other[0].strength, -(other[0].confidence or 0.0))):
+    for picture, hit in sorted(others, key=order):
         if picture.image_id not in seen:
             seen.add(picture.image_id)
             yield CardPicture(picture, hit)

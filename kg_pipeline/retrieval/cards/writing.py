@@ -143,12 +143,16 @@ def _document_name(path: str) -> str:
 
 
 def _concept_entry(card: ConceptCard, href: str, files: PictureFiles) -> Entry:
-    about = f"{_count(len(card.pictures), 'picture')} · {_count(len(card.mentions), 'passage')}"
+    about = _count(len(card.mentions), "passage")
+    if card.pictures:
+        about = f"{_count(len(card.pictures), 'picture')} · {about}"
     return Entry(quote(href), card.name, ", ".join(card.aliases), about, _first([card.pictures], files))
 
 
 def _document_entry(card: DocumentCard, href: str, files: PictureFiles) -> Entry:
-    about = f"{_count(len(card.sections), 'section')} · {card.illustrated} illustrated"
+    about = _count(len(card.sections), "section")
+    if card.illustrated:
+        about = f"{about} · {card.illustrated} illustrated"
     picture = _first([section.pictures for section in card.sections], files)
     return Entry(quote(href), card.title, card.path, about, picture)
 
