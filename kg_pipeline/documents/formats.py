@@ -7,8 +7,12 @@ from importlib.metadata import version
 from pathlib import PurePosixPath
 
 from kg_pipeline.config import Limits
+from kg_pipeline.documents.asciidoc import parse_asciidoc
 from kg_pipeline.documents.html import parse_html
+from kg_pipeline.documents.latex import parse_latex
 from kg_pipeline.documents.markdown import parse_markdown, parse_mdx
+from kg_pipeline.documents.mediawiki import parse_mediawiki
+from kg_pipeline.documents.org import parse_org
 from kg_pipeline.documents.parsed import ParsedDocument
 from kg_pipeline.documents.plain_text import parse_plain_text
 from kg_pipeline.documents.rst import parse_rst
@@ -50,6 +54,10 @@ MARKDOWN = DocumentFormat("markdown", parse_markdown)
 MDX = DocumentFormat("markdown", parse_mdx)
 RST = DocumentFormat("rst", parse_rst)
 HTML = DocumentFormat("html", parse_html)
+ASCIIDOC = DocumentFormat("asciidoc", parse_asciidoc)
+ORG = DocumentFormat("org", parse_org)
+LATEX = DocumentFormat("latex", parse_latex)
+MEDIAWIKI = DocumentFormat("mediawiki", parse_mediawiki)
 TEXT = DocumentFormat("text", parse_plain_text)
 
 FORMATS: dict[str, DocumentFormat] = {
@@ -66,12 +74,28 @@ FORMATS: dict[str, DocumentFormat] = {
     ".htm": HTML,
     "._html": HTML,
     ".xhtml": HTML,
+    ".adoc": ASCIIDOC,
+    ".asciidoc": ASCIIDOC,
+    ".org": ORG,
+    ".tex": LATEX,
+    ".wiki": MEDIAWIKI,
+    ".mediawiki": MEDIAWIKI,
     ".txt": TEXT,
 }
 """Formats of text, whose pictures are files of their own."""
 
 CONTAINERS: dict[str, ContainerFormat] = {
     ".pdf": ContainerFormat("pdf", "pypdfium2"),
+    ".docx": (DOCX := ContainerFormat("docx", "python-docx")),
+    ".docm": DOCX,
+    ".pptx": (PPTX := ContainerFormat("pptx", "python-pptx")),
+    ".pptm": PPTX,
+    ".ppsx": PPTX,
+    ".xlsx": (XLSX := ContainerFormat("xlsx", "openpyxl")),
+    ".xlsm": XLSX,
+    ".epub": ContainerFormat("epub"),
+    ".ipynb": ContainerFormat("notebook"),
+    ".eml": ContainerFormat("email"),
 }
 """Formats with pictures inside."""
 
