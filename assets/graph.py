@@ -17,6 +17,7 @@ from kg_pipeline.graph import (
 )
 from kg_pipeline.orchestration.partitions import by_collection
 from kg_pipeline.orchestration.progress import logged_progress
+from kg_pipeline.orchestration.table_assets import expected_nightly
 from resources.collections import Collections
 from resources.graph import Graph
 from resources.tables import Tables
@@ -38,6 +39,7 @@ class SyncConfig(dg.Config):
     kinds={"neo4j"},
     owners=["team:knowledge-graph"],
     pool="neo4j_write",
+    freshness_policy=expected_nightly,
     code_version="1",
     deps=list(WANTED_TABLES),
 )

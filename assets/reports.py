@@ -8,7 +8,7 @@ import polars as pl
 from kg_pipeline.images import thumbnail
 from kg_pipeline.orchestration.metadata import page_metadata, served_page
 from kg_pipeline.orchestration.partitions import by_collection
-from kg_pipeline.orchestration.table_assets import table_asset
+from kg_pipeline.orchestration.table_assets import expected_nightly, table_asset
 from kg_pipeline.orphans import find_orphans
 from kg_pipeline.reports import (
     TABLES_SHOWN,
@@ -29,6 +29,7 @@ NAMED = 10
     **table_asset("orphan_images"),
     **by_collection,
     group_name="reports",
+    freshness_policy=expected_nightly,
     deps=[table for table in TABLES_SHOWN if table != "orphan_images"],
 )
 def orphan_images(context: dg.AssetExecutionContext, collections: Collections, tables: Tables) -> pl.DataFrame:
@@ -48,9 +49,9 @@ def orphan_images(context: dg.AssetExecutionContext, collections: Collections, t
     edges = write_edges(tables.edges_page(collection.name), collection.name, shown, small)
     reasons = orphans.group_by("reason").len().sort("reason")
     context.add_output_metadata(
-        page_metadata("gallery", gallery, tables.report_address(gallery))
-        | page_metadata("edges", edges, tables.report_address(edges))
-        | served_page(collection.name)
+        served_page(collection.name)
+        | page_metadata("edges page", edges, tables.report_address(edges))
+        | page_metadata("gallery", gallery, tables.report_address(gallery))
         | {f"reason/{reason}": count for reason, count in reasons.iter_rows()}
     )
     if is_scored_without_pixels(frames["visual_evidence"]):

@@ -75,8 +75,9 @@ def pair_scores(
             collection.scoring.max_new_pairs,
         )
     facts = model.facts()
-    # Rerankers say what memory they took where they computed on a GPU.
-    on_gpu = "peak_memory_gb" in facts
+    # A reranker names the memory it took where it computed on a GPU, and its server where that was elsewhere.
+    seconds = report.model_seconds if "peak_memory_gb" in facts else 0.0
+    on_gpu = {} if "server" in facts else {"gpu_seconds": round(seconds, 2)}
     context.add_output_metadata(
         {
             "reranker": choice.reason,
@@ -87,7 +88,7 @@ def pair_scores(
             "unscored": report.unscored,
             "expected_seconds": report.expected_seconds,
             "model_seconds": round(report.model_seconds, 2),
-            "gpu_seconds": round(report.model_seconds, 2) if on_gpu else 0.0,
+            **on_gpu,
             "peak_process_memory_gb": peak_memory_gb(),
             **facts,
             **plot_metadata([scores_of_pairs(scores)]),
@@ -114,6 +115,8 @@ def visual_evidence(
     scorer = _scorer(scores)
     calibration = calibration_of(scorer, weights, calibrators)
     evidence = judge(collection, corpus, candidate_pairs.collect(), scores, verdicts, calibration)
+    # The page is written by orphan_images, later in the same run.
+    context.add_output_metadata(page_metadata("edges page", page, tables.report_address(page)))
     context.add_output_metadata({"calibration": _said_of(calibration, scorer, calibrators)})
     kept = evidence.filter("kept").group_by("type", "text_kind").len().sort("type", "text_kind")
     context.add_output_metadata({f"kept/{type_}/{kind}": count for type_, kind, count in kept.iter_rows()})
@@ -124,8 +127,6 @@ def visual_evidence(
             **edge_changes(known_table(tables.store(), "visual_evidence", collection.name), evidence),
             **plot_metadata([shares_of_confidence(evidence), reliability_of_references(corpus, evidence)]),
             "weakest edges": dg.MetadataValue.md(markdown_table(weakest_edges(evidence, corpus))),
-            # Written by orphan_images, later in the same run.
-            **page_metadata("edges page", page, tables.report_address(page)),
         }
     )
     return evidence

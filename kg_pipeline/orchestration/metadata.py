@@ -66,14 +66,17 @@ def without_content(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def column_schema(table: str) -> dg.TableSchema:
-    """The columns of a table as Dagster shows them."""
-    key = set(TABLES[table].key)
+    """The columns of a table as Dagster shows them.
+
+    The UI of Dagster's open source draws no column lineage, so that each column also says in words where it comes from.
+    """
+    key, origins = set(TABLES[table].key), LINEAGE.get(table, {})
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
                 column.name,
                 type=str(column.dtype),
-                description=column.doc,
+                description=_with_origin(column.doc, origins.get(column.name, ())),
                 constraints=dg.TableColumnConstraints(nullable=column.name not in key),
                 tags={"key": ""} if column.name in key else None,
             )
@@ -111,8 +114,8 @@ def page_metadata(name: str, file: Path, address: str | None) -> dict[str, Any]:
 
     A browser opens no file from a page that came over http, so that a path is only there to copy.
     """
-    found: dict[str, Any] = {name: dg.MetadataValue.path(str(file))}
-    return found | {f"open {name}": dg.MetadataValue.url(address)} if address else found
+    link: dict[str, Any] = {f"open {name}": dg.MetadataValue.url(address)} if address else {}
+    return link | {name: dg.MetadataValue.path(str(file))}
 
 
 def served_page(collection: str) -> dict[str, dg.UrlMetadataValue]:
@@ -138,6 +141,10 @@ def markdown_table(rows: pl.DataFrame, first: Mapping[str, list[str]] | None = N
 def _picture(image_id: str | None, thumbnail: Thumbnail) -> str:
     address = thumbnail(image_id) if image_id else None
     return f"![{image_id}]({address})" if address and len(address) <= THUMBNAIL_CHARACTERS else ""
+
+
+def _with_origin(doc: str, origins: tuple[str, ...]) -> str:
+    return f"{doc} ← {', '.join(origins)}" if origins else doc
 
 
 def _source(origin: str) -> dg.TableColumnDep:

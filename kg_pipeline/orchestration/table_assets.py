@@ -1,5 +1,6 @@
 """How a table becomes an asset: one place for the properties that all table assets share."""
 
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -10,6 +11,11 @@ from kg_pipeline.tables import TABLES
 # Raise when the rows of a table change for unchanged input; Dagster then shows what is stale. (Its default is the
 # run id, which would make everything always stale.)
 CODE_VERSION = "1"
+
+
+# Dagster asks of an asset, not of a partition: any collection keeps it fresh. The check tables_are_up_to_date asks of
+# each collection whether its files have changed. Two nights may fail before somebody is warned.
+expected_nightly = dg.FreshnessPolicy.time_window(warn_window=timedelta(days=2.5), fail_window=timedelta(days=8))
 
 
 def table_asset(table: str) -> dict[str, Any]:

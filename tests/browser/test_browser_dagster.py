@@ -1,6 +1,7 @@
 """The three users live in Dagster's UI: lineage, a backfill, metadata and checks, seen in a real browser."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,13 +12,18 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from chromium import open_page
 from knowledge_base import KnowledgeBase
 from playwright.sync_api import Page, expect
 
+from kg_pipeline.definitions import build_defs
 from kg_pipeline.orchestration.instance import open_instance
 from kg_pipeline.storage import TableStore
+from resources.collections import Collections
+from resources.graph import Graph
+from resources.tables import Tables
 
 pytestmark = pytest.mark.browser
 PICTURES = Path(os.environ.get("KG_PIPELINE_TEST_PICTURES", "test-results"))
@@ -25,11 +31,13 @@ PICTURES = Path(os.environ.get("KG_PIPELINE_TEST_PICTURES", "test-results"))
 
 @pytest.fixture
 def dagster_ui(knowledge_base: KnowledgeBase) -> Iterator[tuple[str, KnowledgeBase]]:
-    """`kg-pipeline dev` on a HOME with two configured collections."""
+    """`kg-pipeline dev` on a HOME with two configured collections and a picture that cannot be read."""
     knowledge_base.home.mkdir()
+    (knowledge_base.docs / "img" / "torn.png").write_bytes(b"no picture")
     (knowledge_base.home / "collections.yaml").write_text(
         f"collections:\n"
-        f"  rack: {{documents: [{{root: {knowledge_base.docs}, include: ['server*']}}], scoring: {{ocr: false}}}}\n"
+        f"  rack: {{documents: [{{root: {knowledge_base.docs}, include: ['server*']}}], scoring: {{ocr: false}},\n"
+        "    show_content_in_metadata: true}\n"
         f"  line: {{documents: [{{root: {knowledge_base.docs}, include: ['assembly*']}}], scoring: {{ocr: false}}}}\n",
         encoding="utf-8",
     )
@@ -108,7 +116,53 @@ def test_lineage_backfill_metadata_and_checks_are_seen_in_the_ui(dagster_ui):
         expect(page.get_by_text("ends_exist").first).to_be_visible(timeout=60_000)
         expect(page.get_by_text("Passed").first).to_be_visible(timeout=60_000)
         keep(page, "dagster-checks")
-        page.goto(f"{url}/assets/images?view=events")
-        page.get_by_text("[Show Markdown]").first.click(timeout=60_000)
+        page.goto(f"{url}/assets/images?view=partitions&partition=rack")
+        markdown = page.get_by_text("[Show Markdown]")
+        markdown.first.click(timeout=60_000)
         expect(page.locator("img[src^='data:image']").first).to_be_visible(timeout=60_000)
         keep(page, "dagster-metadata")
+
+        page.goto(f"{url}/assets/visual_evidence?view=partitions&partition=rack")
+        markdown.first.click(timeout=60_000)
+        expect(page.locator("img[src^='data:image/svg']").first).to_be_visible(timeout=60_000)
+        keep(page, "dagster-plots")
+
+        page.goto(f"{url}/assets/documents?view=checks")
+        expect(page.get_by_text("sources_are_readable").first).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("Failed", exact=True).first).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("mend the files or their rights").first).to_be_visible(timeout=60_000)
+        keep(page, "dagster-failed-check")
+
+        page.goto(f"{url}/assets/visual_evidence?view=partitions&partition=rack")
+        with page.expect_popup() as opened:
+            page.get_by_text("/rack/edges.html").last.click(timeout=60_000)
+        edges = opened.value
+        expect(edges.locator("#edges .card").first).to_be_visible(timeout=30_000)
+        expect(edges.locator("#edges img").first).to_be_visible()
+        keep(edges, "edges")
+        see_what_is_stale(page, url, knowledge_base)
+
+
+def see_what_is_stale(page: Page, url: str, knowledge_base: KnowledgeBase) -> None:
+    """A document changes and only the documents are read again: the UI says what would come out otherwise now."""
+    document = knowledge_base.docs / "server-room.md"
+    document.write_text(document.read_text(encoding="utf-8").replace("cold air", "very cold air"), encoding="utf-8")
+    home = str(knowledge_base.home)
+    definitions = build_defs(
+        resource_overrides={
+            "tables": Tables(home=home),
+            "collections": Collections(home=home),
+            "graph": Graph(home=home, enabled=False),
+        }
+    )
+    with open_instance(knowledge_base.home) as instance:
+        definitions.resolve_job_def("without_graph").execute_in_process(
+            instance=instance,
+            partition_key="rack",
+            asset_selection=[dg.AssetKey(name) for name in ("documents", "chunks", "references")],
+        )
+    for partition, shown in (("rack", 1), ("line", 0)):
+        page.goto(f"{url}/assets/candidate_pairs?view=partitions&partition={partition}")
+        expect(page.get_by_text("dagster/partition_row_count").first).to_be_visible(timeout=60_000)
+        expect(page.get_by_text(re.compile("Upstream data|Unsynced|Outdated")).first).to_be_visible(visible=bool(shown))
+        keep(page, f"dagster-stale-{partition}")

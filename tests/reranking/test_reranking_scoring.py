@@ -64,10 +64,12 @@ def test_a_second_run_asks_the_model_nothing_and_gives_the_same_scores(tmp_path)
     pairs, texts = tables(["a", "b"])
     first, report = score_pairs(DigestReranker(), ScoreLedger(tmp_path), pairs, texts, load)
     assert (report.model_calls, report.ledger_hits) == (6, 0)
+    assert report.model_seconds > 0
     again = DigestReranker()
     second, report = score_pairs(again, ScoreLedger(tmp_path), pairs, texts, load)
     assert again.asked == []
     assert (report.model_calls, report.ledger_hits) == (0, 6)
+    assert report.model_seconds == 0
     assert first.equals(second)
 
 
