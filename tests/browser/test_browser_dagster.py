@@ -112,7 +112,7 @@ def test_lineage_backfill_metadata_and_checks_are_seen_in_the_ui(dagster_ui):
             assert {run.status.value for run in instance.get_runs()} == {"SUCCESS"}
             assert {run.tags["dagster/partition"] for run in instance.get_runs()} == {"rack", "line"}
 
-        page.goto(f"{url}/assets/visual_evidence?view=checks")
+        page.goto(f"{url}/assets/visual_evidence?view=checks&checkDetail=ends_exist")
         expect(page.get_by_text("ends_exist").first).to_be_visible(timeout=60_000)
         expect(page.get_by_text("Passed").first).to_be_visible(timeout=60_000)
         keep(page, "dagster-checks")
@@ -134,8 +134,8 @@ def test_lineage_backfill_metadata_and_checks_are_seen_in_the_ui(dagster_ui):
         keep(page, "dagster-failed-check")
 
         page.goto(f"{url}/assets/visual_evidence?view=partitions&partition=rack")
-        with page.expect_popup() as opened:
-            page.get_by_text("/rack/edges.html").last.click(timeout=60_000)
+        with page.context.expect_page() as opened:
+            page.get_by_role("link", name=re.compile("^http.*/rack/edges.html")).first.click(timeout=60_000)
         edges = opened.value
         expect(edges.locator("#edges .card").first).to_be_visible(timeout=30_000)
         expect(edges.locator("#edges img").first).to_be_visible()
