@@ -4,17 +4,19 @@
 
 Takes every file below the folders whose format has pictures inside (at most --most per format, spread over them). Text
 is the share of the words, each as often as it stands there, that a plain tool finds and we find as well: pdftotext for
-PDF; for the formats that are zip files or JSON, every string in their text elements. Pictures is the share of the
-distinct pictures that pdfimages lists, or that lie in the zip file or the outputs. Speed is pages (slides, sheets; else
-documents) per second on one core, against the bare library: open, text of every page or part, bytes of every picture.
-With --copies as many different PDFs are taken apart as a run does it, and the memory of
-this process and its workers is watched. Ends with one JSON line. Needs poppler-utils.
+PDF (labels in drawings, which we leave to OCR, count as found); for zip files and JSON, every string in their text
+elements. Pictures is the share of the distinct pictures that pdfimages lists, or that lie in the zip file, the pages of
+the book or the outputs. Speed is pages (slides, sheets; else documents) per second on one core, against the bare
+library: open, text of every page or part, bytes of every picture. With --copies as many different PDFs are taken apart
+as a run does it, and the memory of this process and its workers is watched. Ends with one JSON line. Needs
+poppler-utils.
 """
 
 import argparse
 import json
 import os
 import platform
+import posixpath
 import re
 import shutil
 import subprocess
@@ -26,6 +28,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from unittest.mock import patch
+from urllib.parse import unquote
 from zipfile import BadZipFile, ZipFile
 
 import psutil
@@ -138,7 +142,7 @@ def measure(form: ContainerFormat, files: list[Path]) -> Measured:
         found.bare_seconds += time.process_time() - begun
         text, pictures = REFERENCE.get(form.name, lambda file: zip_reference(form.name, file))(file)
         words = Counter(WORD.findall(text.lower()))
-        ours = Counter(WORD.findall(text_of(document).lower()))
+        ours = Counter(WORD.findall(text_of(with_labels(form, data, document)).lower()))
         found.words += words.total()
         found.words_found += (words & ours).total()
         held = min(embedded(form, data, document), pictures)
@@ -148,6 +152,14 @@ def measure(form: ContainerFormat, files: list[Path]) -> Measured:
         if (words and share < BOUND["text"]) or held < pictures:
             found.problems.append(f"{file.name}: text {share:.3f} of {words.total()}, pictures {held} of {pictures}")
     return found
+
+
+def with_labels(form: ContainerFormat, data: bytes, document: ParsedDocument) -> ParsedDocument:
+    """The document with the text in its drawings, which stands in the pictures otherwise."""
+    if form.name != "pdf":
+        return document
+    with patch.object(pdf_pictures, "drawings_of", return_value=[]):
+        return form.read(data, Limits())
 
 
 def text_of(document: ParsedDocument) -> str:
@@ -186,7 +198,8 @@ def zip_reference(name: str, file: Path) -> tuple[str, int]:
             if TEXT_PARTS[name].fullmatch(part):
                 data = package.read(part)
                 texts += html_text(data) if name == "epub" else xml_text(data)
-            elif MEDIA.fullmatch(part) and not part.endswith(".rels"):
+                pictures |= shown(package, part, data) if name == "epub" else set()
+            elif name != "epub" and MEDIA.fullmatch(part) and not part.endswith(".rels"):
                 pictures.add(package.read(part))
     return " ".join(texts), len(pictures)
 
@@ -200,6 +213,13 @@ def xml_text(data: bytes) -> list[str]:
         end.tag, end.text = "t", " "
     paragraphs = list(root.iter("{*}p", "{*}si"))
     return ["".join(piece.text or "" for piece in paragraph.iter("{*}t")) for paragraph in paragraphs]
+
+
+def shown(package: ZipFile, part: str, data: bytes) -> set[bytes]:
+    """Pictures of the book that a page shows, not those of style sheets or of the reading program."""
+    places = html.fromstring(data).xpath("//img/@src | //image/@*[local-name()='href']")
+    names = (posixpath.normpath(posixpath.join(posixpath.dirname(part), unquote(place))) for place in places)
+    return {package.read(name) for name in names if name in package.namelist()}
 
 
 def html_text(data: bytes) -> list[str]:

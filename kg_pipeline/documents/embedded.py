@@ -23,7 +23,7 @@ def list_embedded(collection: Collection, shelf: Path, workers: int | None = Non
     """
     store = Shelf(shelf)
     found = [entry for root in collection.roots for entry in list_documents(root)]
-    lost = [_lost(entry.path, entry.error) for entry in found if isinstance(entry, UnlistedFolder)]
+    lost = [_lost(entry.path, entry.error, store) for entry in found if isinstance(entry, UnlistedFolder)]
     to_open: list[tuple[DocumentFile, ToOpen]] = []
     containers = [entry for entry in found if isinstance(entry, DocumentFile) and is_container(entry.path)]
     for entry in track(containers, "looking for documents with pictures") if containers else ():
@@ -36,7 +36,7 @@ def list_embedded(collection: Collection, shelf: Path, workers: int | None = Non
                 digest = sha256(entry.file.read_bytes()).hexdigest()
                 to_open.append((entry, ToOpen(entry.file, digest, form)))
         except OSError as error:
-            lost.append(_lost(entry.path, f"cannot read {entry.file}: {error.strerror or error}"))
+            lost.append(_lost(entry.path, f"cannot read {entry.file}: {error.strerror or error}", store))
     open_documents([item for _, item in to_open], store, collection.limits, workers or default_workers(), again=True)
     rows = [row for entry, item in to_open for row in _rows(entry, item, store)]
     return sorted([*rows, *lost], key=lambda row: row.path)
@@ -55,7 +55,7 @@ def picture_path(document: str, name: str) -> str:
 def _rows(entry: DocumentFile, item: ToOpen, store: Shelf) -> Iterator[Listed]:
     shelved = store.load(item.sha256, item.form)
     if shelved is None or shelved.status != "ok":
-        yield _lost(entry.path, shelved.error if shelved and shelved.error else "it is not on the shelf")
+        yield _lost(entry.path, shelved.error if shelved and shelved.error else "it is not on the shelf", store)
         return
     try:
         modified = datetime.fromtimestamp(int(entry.file.stat().st_mtime), UTC)
@@ -72,5 +72,7 @@ def _rows(entry: DocumentFile, item: ToOpen, store: Shelf) -> Iterator[Listed]:
         )
 
 
-def _lost(path: str, error: str) -> Listed:
-    return Listed(path, "", status="unlistable", error=error, children="/" if path == "." else f"{path}/")
+def _lost(path: str, error: str, store: Shelf) -> Listed:
+    # Of a whole root without a name, whose documents' paths begin in no special way, every picture on the shelf.
+    children = f"{store.folder.as_uri()}/" if path == "." else f"{path}/"
+    return Listed(path, "", status="unlistable", error=error, children=children)

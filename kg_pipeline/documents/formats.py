@@ -85,7 +85,7 @@ FORMATS: dict[str, DocumentFormat] = {
 """Formats of text, whose pictures are files of their own."""
 
 CONTAINERS: dict[str, ContainerFormat] = {
-    ".pdf": ContainerFormat("pdf", "pypdfium2"),
+    ".pdf": ContainerFormat("pdf", "pypdfium2", recipe=2),
     ".docx": (DOCX := ContainerFormat("docx", "python-docx")),
     ".docm": DOCX,
     ".pptx": (PPTX := ContainerFormat("pptx", "python-pptx")),

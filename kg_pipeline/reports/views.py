@@ -33,7 +33,7 @@ SUM_TOLERANCE = 0.01
 
 EMPTY_LINES = re.compile(r"\n\s*\n")
 NO_CHUNK: Mapping[str, object] = {
-    "document_path": None, "format": None, "heading_path": [], "text": "", "line_start": None
+    "document_path": None, "format": None, "heading_path": [], "text": "", "line_start": None, "page": None
 }  # fmt: skip
 
 
@@ -54,6 +54,8 @@ class Passage:
     heading: str
     text: str
     line: int | None
+    page: int | None = None
+    """Where the format has pages; a reader looks for that rather than for a line."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,9 @@ class Passages:
         row = self._rows.get(chunk_id or "", NO_CHUNK)
         headings, line, text = row["heading_path"] or [], row["line_start"], str(row["text"] or "")
         assert isinstance(headings, list)
+        page = row["page"]
         assert line is None or isinstance(line, int)
+        assert page is None or isinstance(page, int)
         assert row["format"] is None or isinstance(row["format"], str)
         # A passage begins with its own heading, which is shown above it.
         own = f"{headings[-1]}\n" if headings else ""
@@ -186,6 +190,7 @@ class Passages:
             heading=plain(" › ".join(map(str, headings)), row["format"]),
             text=shortened(plain(text.removeprefix(own)[:READ_CHARACTERS], row["format"])),
             line=line,
+            page=page,
         )
 
 

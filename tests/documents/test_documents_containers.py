@@ -4,7 +4,9 @@ import hashlib
 import os
 import sys
 
+import polars as pl
 import pytest
+from small_office import FILES
 from small_pdfs import Page, jpeg, manual, pdf
 
 from kg_pipeline.documents import list_embedded, read_documents
@@ -41,6 +43,18 @@ def test_a_picture_of_a_document_is_in_the_inventory_and_referenced_from_its_pag
     assert references.filter(image_path="pump.pdf/p3-2.png")["page"].to_list() == [3]
 
 
+def test_a_collection_of_all_formats_has_every_picture_once_and_every_reference_resolved(run):
+    documents, inventory = run({f"docs/pump{suffix}": make() for suffix, make in FILES.items()})
+    assert set(documents.documents["status"]) == {"ok"}
+    assert set(inventory.image_files["status"]) == {"ok"}
+    assert documents.references.filter(kind="embedded")["status"].unique().to_list() == ["ok"]
+    lost = documents.references.filter(pl.col("status") != "ok")
+    assert lost.select("document_path", "target", "status").rows() == [("pump.epub", "img/lost.png", "missing")]
+    shown = inventory.image_files.filter(image_id=hashlib.sha256(jpeg(1)).hexdigest())["path"].to_list()
+    assert [path.partition("/")[0].removeprefix("pump") for path in shown] == sorted(FILES)
+    assert documents.references["image_path"].drop_nulls().n_unique() == inventory.image_files.height
+
+
 def test_a_picture_on_most_pages_is_decorative_and_one_that_also_lies_elsewhere_is_not(run):
     _, inventory = run({"docs/pump.pdf": manual()})
     reasons = dict(inventory.images.select("path", "decorative_reason").rows())
@@ -66,6 +80,15 @@ def test_a_document_that_breaks_keeps_its_rows_and_its_pictures_as_stale(run):
     assert set(inventory.image_files["status"]) == {"stale"}
     assert documents.references["status"].unique().to_list() == ["ok"]
     assert inventory.images.equals(first[1].images)
+
+
+def test_a_root_that_cannot_be_listed_keeps_the_pictures_of_its_documents(run, tmp_path):
+    first = run({"docs/pump.pdf": manual()})
+    (tmp_path / "docs").rename(tmp_path / "away")
+    documents, inventory = run({}, first)
+    assert set(documents.documents.filter(format="pdf")["status"]) == {"stale"}
+    assert set(documents.references["status"]) == {"ok"}
+    assert set(inventory.image_files.filter(pl.col("path").str.starts_with("pump"))["status"]) == {"stale"}
 
 
 def test_unreadable_documents_are_rows_with_a_reason_and_no_pictures(run):

@@ -41,6 +41,13 @@ def test_a_drawing_is_cut_out_and_a_table_is_not():
     assert document.pictures[0].data.startswith(b"\x89PNG")
 
 
+def test_labels_of_a_drawing_are_in_the_picture_and_not_in_the_text():
+    page = Page().text("Some words beside the drawing.").draw(plot(100, 300))
+    document = read(pdf(page.text("bar", x=150, y=350).text("Figure 1: Pressure", x=120, y=280)), Limits())
+    assert [line for line in document.prose if line] == ["Some words beside the drawing."]
+    assert [(r.target, r.caption) for r in document.references] == [("p1-1.png", "Figure 1: Pressure")]
+
+
 def test_a_picture_is_kept_byte_for_byte_and_once():
     page = Page().text("The same picture twice.").image(jpeg(3), 100, 400, 90, 60).image(jpeg(3), 300, 400, 90, 60)
     document = read(pdf(page), Limits())

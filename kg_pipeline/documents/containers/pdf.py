@@ -25,6 +25,9 @@ PARAGRAPH_GAP = 1.6
 CAPTION_GAP = 40
 """Points between a picture and its caption."""
 CAPTION_LINES = 6
+LABEL_CHARACTERS = 300
+LABEL_SHARE = 0.4
+"""Characters in the drawings of a page, or their share of all, up to which they are labels."""
 REPEATED_PAGES = 3
 REPEATED_SHARE = 0.5
 """A picture on as many pages, and on more than this share of all, is part of the layout."""
@@ -43,6 +46,12 @@ class Page:
     height: float
     captions: dict[int, list[int]] = field(default_factory=dict)
     """Index of a picture to those of the lines that are its caption."""
+    labels: frozenset[int] = frozenset()
+    """Indices of the lines that stand in drawings: OCR reads them there, and as text they would give it away."""
+
+    def unread(self) -> set[int]:
+        """Indices of the lines that are no prose."""
+        return {index for indices in self.captions.values() for index in indices} | self.labels
 
 
 def read(data: bytes, limits: Limits) -> ParsedDocument:
@@ -77,7 +86,23 @@ def _page(pdf: pdfium.PdfDocument, number: int, limits: Limits) -> Page:
     for index, picture in enumerate(found.pictures):
         if caption := _caption_lines(found.lines, picture):
             found.captions[index] = caption
+    found.labels = _labels(found)
     return found
+
+
+def _labels(page: Page) -> frozenset[int]:
+    """The lines in drawings; none where they are so much of the page that they are rather text with lines around."""
+    drawings = [picture for picture in page.pictures if picture.is_drawing]
+    inside = frozenset(
+        index
+        for index, line in enumerate(page.lines)
+        for picture in drawings
+        if picture.left <= (line.left + line.right) / 2 <= picture.right
+        and picture.bottom <= (line.bottom + line.top) / 2 <= picture.top
+    )
+    characters = sum(len(page.lines[index].text) for index in inside)
+    whole = sum(len(line.text) for line in page.lines)
+    return inside if characters <= max(LABEL_CHARACTERS, LABEL_SHARE * whole) else frozenset()
 
 
 def _caption_lines(lines: list[Line], picture: PagePicture) -> list[int]:
@@ -146,12 +171,12 @@ class _Composer:
     def _compose(self, number: int, page: Page) -> None:
         first = len(self._prose) + 1
         self._starts.append(first)
-        in_caption = {index for indices in page.captions.values() for index in indices}
+        unread = page.unread()
         above: Line | None = None
         for index, line in enumerate(page.lines):
             here = first + index
-            self._prose.append("" if index in in_caption else without_image_names(line.text))
-            if index in in_caption:
+            self._prose.append("" if index in unread else without_image_names(line.text))
+            if index in unread:
                 continue
             if self._is_heading(line):
                 self._add_heading(here, line, above)
@@ -163,11 +188,9 @@ class _Composer:
         if not page.lines:
             self._prose.append("")
         for index, picture in enumerate(page.pictures):
-            self._place(number, page, index, picture, first, in_caption)
+            self._place(number, page, index, picture, first, unread)
 
-    def _place(
-        self, number: int, page: Page, index: int, picture: PagePicture, first: int, in_caption: set[int]
-    ) -> None:
+    def _place(self, number: int, page: Page, index: int, picture: PagePicture, first: int, unread: set[int]) -> None:
         content = sha256(picture.data).hexdigest()
         is_new = content not in self._pictures
         decorative = ON_MOST_PAGES if content in self._layout else None
@@ -179,7 +202,7 @@ class _Composer:
             self._scans[first] = name
         if decorative and not is_new:
             return  # a logo on 500 pages is one fact, not 500
-        prose = [place for place in range(len(page.lines)) if place not in in_caption]
+        prose = [place for place in range(len(page.lines)) if place not in unread]
         nearest = min(prose, key=lambda place: _distance(page.lines[place], picture), default=0)
         caption = " ".join(page.lines[place].text.strip() for place in page.captions.get(index, []))
         self._references.append(

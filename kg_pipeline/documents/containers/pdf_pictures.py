@@ -1,7 +1,7 @@
 """The pictures of a PDF page: embedded ones as they are, drawings of lines and curves rendered, scans recognised."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from io import BytesIO
 
@@ -36,6 +36,7 @@ class PagePicture:
     right: float
     top: float
     is_scan: bool = False
+    is_drawing: bool = False
     alt: str | None = None
 
     @property
@@ -55,7 +56,8 @@ def pictures_of(page: pdfium.PdfPage, lines: list[Line], limits: Limits) -> list
     if not has_text:
         return _scanned(page, found, width * height)
     boxes = [(picture.left, picture.bottom, picture.right, picture.top) for picture in found]
-    return [*found, *(_rendered(page, box) for box in drawings_of(page, lines, boxes))]
+    drawings = (_rendered(page, box) for box in drawings_of(page, lines, boxes))
+    return [*found, *(replace(drawing, is_drawing=True) for drawing in drawings)]
 
 
 def _scanned(page: pdfium.PdfPage, found: list[PagePicture], area: float) -> list[PagePicture]:
