@@ -134,12 +134,12 @@ def test_lineage_backfill_metadata_and_checks_are_seen_in_the_ui(dagster_ui):
         keep(page, "dagster-failed-check")
 
         page.goto(f"{url}/assets/visual_evidence?view=partitions&partition=rack")
-        with page.context.expect_page() as opened:
-            page.get_by_role("link", name=re.compile("^http.*/rack/edges.html")).first.click(timeout=60_000)
-        edges = opened.value
-        expect(edges.locator("#edges .card").first).to_be_visible(timeout=30_000)
-        expect(edges.locator("#edges img").first).to_be_visible()
-        keep(edges, "edges")
+        link = page.locator("a[href$='/rack/edges.html']").first
+        expect(link).to_be_visible(timeout=60_000)
+        page.goto(str(link.get_attribute("href")))
+        expect(page.locator("#edges .card").first).to_be_visible(timeout=30_000)
+        expect(page.locator("#edges img").first).to_be_visible()
+        keep(page, "edges")
         see_what_is_stale(page, url, knowledge_base)
 
 
