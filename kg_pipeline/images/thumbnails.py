@@ -31,7 +31,7 @@ def thumbnail(uri: str, limits: Limits, longest_side: int) -> str | None:
         data = open_image_bytes(uri, limits)
         if image_format(data) == SVG:
             return _data_uri("image/svg+xml", data) if len(data) <= SVG_BYTES and is_self_contained(data) else None
-        return _data_uri("image/webp", _shrunk(data, limits, longest_side))
+        return _data_uri("image/webp", shrunk(data, limits, longest_side))
     except ImageError:
         # The reason stands in image_files, from the inventory.
         return None
@@ -66,7 +66,8 @@ def _is_passive(element: etree._Element) -> bool:
     return True
 
 
-def _shrunk(data: bytes, limits: Limits, longest_side: int) -> bytes:
+def shrunk(data: bytes, limits: Limits, longest_side: int) -> bytes:
+    """WebP of a picture of pixels, no side longer than `longest_side`. Raises ImageError."""
     image = open_raster(data, limits)
     try:
         image.draft("RGB", (longest_side, longest_side))  # lets the JPEG decoder leave out what is not needed

@@ -17,7 +17,7 @@ from kg_pipeline.serving.guards import Guard, Measured
 from kg_pipeline.serving.metrics import Metrics
 from kg_pipeline.serving.pictures import HomePictures
 from kg_pipeline.serving.rerank_service import RerankService
-from kg_pipeline.serving.routes import health, rerank, score, search
+from kg_pipeline.serving.routes import browse, health, page, picture_files, rerank, score, search, verdicts
 from kg_pipeline.serving.schemas import InlineImage, Problem, RerankRequest
 from kg_pipeline.serving.scoring import ChosenScorer, choose_scorer
 from kg_pipeline.serving.services import Services
@@ -30,6 +30,10 @@ ROUTES: tuple[Callable[[Services], APIRouter], ...] = (
     score.router,
     search.router,
     health.router,
+    browse.router,
+    picture_files.router,
+    verdicts.router,
+    page.router,
 )
 DESCRIPTION = """How well does a picture show what a text says? From 0 to 10, by the same reranker as the pipeline.
 
@@ -40,6 +44,7 @@ PROBLEMS = {
     400: "cannot be understood",
     401: "the token is missing or wrong",
     403: "outside the image roots, or from a page of another site",
+    404: "there is nothing of that name or id",
     413: "larger than the limits of this server",
     422: "the body does not have the form described here",
     429: "too much waits already: try again after Retry-After seconds",

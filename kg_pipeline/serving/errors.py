@@ -39,6 +39,12 @@ class OutsideRootsError(ServingError):
     status = HTTPStatus.FORBIDDEN
 
 
+class NotFoundError(ServingError):
+    """There is nothing of that name or id."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
 class TooLargeError(ServingError):
     """The request is larger than this server's limits."""
 
