@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 
 @contextmanager
-def open_page(width: int = 1400, height: int = 1000, dark: bool = False) -> Iterator[Page]:
-    """A page in a headless Chromium; skips without one, unless KG_PIPELINE_REQUIRE_BROWSER is set."""
+def open_browser() -> Iterator[Browser]:
+    """A headless Chromium; skips without one, unless KG_PIPELINE_REQUIRE_BROWSER is set."""
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if executable is None:
         message = "no Chromium on this machine (Debian: apt-get install chromium)"
@@ -20,6 +20,12 @@ def open_page(width: int = 1400, height: int = 1000, dark: bool = False) -> Iter
         pytest.skip(message)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light")
-        yield page
+        yield browser
         browser.close()
+
+
+@contextmanager
+def open_page(width: int = 1400, height: int = 1000, dark: bool = False) -> Iterator[Page]:
+    """A page in a Chromium of its own."""
+    with open_browser() as browser:
+        yield browser.new_page(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light")

@@ -36,7 +36,7 @@ export function quote(text, long = 600) {
 }
 
 export const confidence = (value) =>
-  el("span", { class: "confidence" }, meter(value), el("span", {}, el("span", { class: "name" }, t("confidence")), " ", el("b", {}, share(value))));
+  el("span", { class: "confidence" }, meter(value), el("span", {}, el("span", { class: "label" }, t("confidence")), " ", el("b", {}, share(value))));
 
 /** Score, confidence, margin, rank of a pair, seen from its picture (`rank`) or from its passage (`image_rank`). */
 export function facts(pair, side = "rank") {
@@ -127,7 +127,7 @@ export function confidenceRange(min, max, change) {
   const box = (value, name, empty) => el("input", { type: "number", min: 0, max: 1, step: 0.05, value: value ?? "", placeholder: empty, inputMode: "decimal", "aria-label": t(name), onchange: () => change(low.value, high.value) });
   const low = box(min, "min_confidence", "0.0");
   const high = box(max, "max_confidence", "1.0");
-  return el("span", { class: "field range", role: "group", "aria-label": t("confidence") }, el("span", {}, t("confidence")), low, "–", high);
+  return el("span", { class: "field range", role: "group", "aria-label": t("confidence_range") }, el("span", {}, t("confidence_range")), low, "–", high);
 }
 
 /** Where one is in a long list, with links to the pages beside. */

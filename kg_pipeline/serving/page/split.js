@@ -135,8 +135,20 @@ export function splitView({ kind, id, statuses, row, details }) {
 
 export const pairKey = (pair) => `${pair.image_id}/${pair.text_id}`;
 
-/** Writes a verdict, or takes it back; says what was done. */
+let written = Promise.resolve();
+let unwritten = 0;
+
+/** Writes a verdict, or takes it back; says what was done. In turn: an undo must not overtake what it undoes. */
 export async function giveVerdict(collection, pair, verdict) {
+  const mine = written.then(() => write(collection, pair, verdict));
+  unwritten += 1;
+  written = mine.catch(() => {}).then(() => (unwritten -= 1));
+  return mine;
+}
+
+window.addEventListener("beforeunload", (event) => unwritten && event.preventDefault());
+
+async function write(collection, pair, verdict) {
   const path = `collections/${encodeURIComponent(collection)}/verdicts`;
   const named = { image_id: pair.image_id, text_id: pair.text_id };
   if (verdict) await api.send("POST", path, { ...named, verdict, by: judge() });
