@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,8 +97,8 @@ def visiting(server: Served, browser: Browser) -> Iterator[Callable[..., Page]]:
 
 
 def is_news(text: str) -> bool:
-    """A picture that has no preview, and a refused token, are answers."""
-    return not re.search(r"status of (401|404)|ERR_ABORTED", text)
+    """A picture that has no preview, a refused token or verdict, and a busy server are answers."""
+    return not re.search(r"status of (401|404|409|429)|ERR_ABORTED", text)
 
 
 def settled(page: Page) -> Page:
@@ -108,6 +109,18 @@ def settled(page: Page) -> Page:
 def keep(page: Page, name: str) -> None:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"page-{name}.png")
+
+
+def eventually(home: Path, verdicts: dict[str, str]) -> None:
+    """Wait until the table holds exactly these verdicts, by picture: the page does not wait for the server."""
+    until = time.monotonic() + 20
+    found: dict[str, str] = {}
+    while time.monotonic() < until:
+        found = dict(TableStore(home).read("verdicts", "example").select("image_id", "verdict").iter_rows())
+        if found == verdicts:
+            return
+        time.sleep(0.1)
+    assert found == verdicts
 
 
 def scores_on(page: Page) -> dict[str, float]:
@@ -161,7 +174,7 @@ def test_uploads_get_the_same_scores_whatever_they_are_called(visit, server, hom
     page.set_input_files("#files", [folder / name for name in RACK])
     expect(page.get_by_text("3 pictures chosen")).to_be_visible()
     page.get_by_label("Query", exact=True).last.fill(QUERY)
-    page.get_by_role("button", name="Score").click()
+    page.locator("#score").click()
     expect(page.get_by_text("3 pictures scored")).to_be_visible()
     by_path = server.post("/api/rerank", {"query": QUERY, "image_paths": RACK}).json()["results"]
     assert scores_on(page) == {result["image_path"]: result["score"] for result in by_path}
@@ -190,13 +203,13 @@ def test_scoring_shows_its_progress_is_cancelled_and_waits_for_a_busy_server(vis
     page.route("**/api/folders?*", lambda route: route.fulfill(json=listing))
     page.reload()
     page.get_by_label("Query", exact=True).last.fill("lamp")
-    page.get_by_role("button", name="Score").click()
+    page.locator("#score").click()
     expect(page.get_by_text("4 of 9 scored")).to_be_visible(timeout=15_000)
     expect(page.locator(".grid > li").last).to_contain_text("Not scored: broken")
     expect(page.locator(".grid > li").first.locator(".score")).to_have_text("2.0")
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("Cancelled: 4 of 9 scored")).to_be_visible()
-    expect(page.get_by_role("button", name="Score")).to_be_enabled()
+    expect(page.locator("#score")).to_be_enabled()
 
 
 # --- browse
@@ -219,7 +232,7 @@ def test_pictures_are_searched_filtered_and_shown_with_their_passages(visit, ser
     expect(pair.locator(".bars")).to_contain_text("sum")
     shared = page.url
     assert "search=cooling+setpoints" in shared
-    page.keyboard.press("Escape")
+    page.get_by_role("searchbox").press("Escape")
     expect(rows).to_have_count(count)
 
     page.get_by_label("Status").select_option("unused")
@@ -254,8 +267,8 @@ def test_lists_are_walked_with_keys_and_turned_page_by_page(visit, server):
 
 def test_a_passage_shows_its_pictures_and_hostile_text_stays_text(visit):
     page = visit("passages/example?search=zebra")
-    expect(page.locator(".side h2")).to_contain_text("<img src=x")
-    expect(page.locator(".side blockquote").first).to_contain_text("<script>window.hacked=1</script>")
+    expect(page.locator(".side blockquote").first).to_contain_text(HOSTILE)
+    expect(page.locator(".side .place").first).to_contain_text("<b onclick=hack()>.md")
     assert page.evaluate("window.hacked") is None
     page.goto(page.url.partition("#")[0] + "#/passages/example?search=alert+thresholds")
     page.reload()
@@ -267,15 +280,14 @@ def test_a_passage_shows_its_pictures_and_hostile_text_stays_text(visit):
 
 def test_a_pair_is_judged_where_it_is_shown(visit, home):
     page = visit("pictures/example?search=cooling+setpoints")
-    verdicts = TableStore(home)
     page.locator(".side .pair").first.get_by_role("button", name="Reject").click()
     expect(page.get_by_role("status").filter(has_text="Rejected.")).to_be_visible()
-    assert verdicts.read("verdicts", "example")["verdict"].to_list() == ["rejected"]
+    assert TableStore(home).read("verdicts", "example")["verdict"].to_list() == ["rejected"]
     rejected = page.locator(".side .pair").first.get_by_role("button", name="Reject")
     expect(rejected).to_have_attribute("aria-pressed", "true")
     page.locator("body").press("u")
     expect(page.get_by_role("status").filter(has_text="Taken back.")).to_be_visible()
-    assert verdicts.read("verdicts", "example").is_empty()
+    eventually(home, {})
 
 
 # --- orphans
@@ -284,7 +296,6 @@ def test_a_pair_is_judged_where_it_is_shown(visit, home):
 def test_orphans_are_judged_with_one_key_each_and_undone(visit, server, home):
     report = server.get("/api/collections/example/orphans").json()
     decidable = report["counts"]["decidable"]
-    verdicts = TableStore(home)
     page = visit("orphans/example")
     first, second = (row["path"] for row in report["rows"][:2])
     expect(page.locator(".orphan .name")).to_have_text(first)
@@ -297,25 +308,19 @@ def test_orphans_are_judged_with_one_key_each_and_undone(visit, server, home):
     expect(page.get_by_text(f"1 of {decidable} judged")).to_be_visible()
     page.keyboard.press("r")
     expect(page.get_by_text(f"2 of {decidable} judged")).to_be_visible()
-    settled(page)
-    said = verdicts.read("verdicts", "example")
-    assert dict(zip(said["image_id"], said["verdict"], strict=True)) == {
-        report["rows"][0]["image_id"]: "accepted",
-        report["rows"][1]["image_id"]: "rejected",
-    }
+    wanted = {report["rows"][0]["image_id"]: "accepted", report["rows"][1]["image_id"]: "rejected"}
+    eventually(home, wanted)
     page.keyboard.press("u")
     expect(page.locator(".orphan .name")).to_have_text(second)
     expect(page.get_by_text(f"1 of {decidable} judged")).to_be_visible()
-    settled(page)
-    assert verdicts.read("verdicts", "example")["verdict"].to_list() == ["accepted"]
+    eventually(home, {report["rows"][0]["image_id"]: "accepted"})
 
     page.get_by_label("Status").select_option("accepted")
     expect(page.locator(".orphan .name")).to_have_text(first)
     expect(page.locator(".orphan")).to_contain_text("accepted")
     page.get_by_role("button", name=re.compile("^Undo")).click()
     expect(page.get_by_text(f"0 of {decidable} judged")).to_be_visible()
-    settled(page)
-    assert verdicts.read("verdicts", "example").is_empty()
+    eventually(home, {})
 
 
 def test_open_orphans_are_judged_to_the_last_one_by_address_and_reason(visit, server, home):
@@ -327,12 +332,11 @@ def test_open_orphans_are_judged_to_the_last_one_by_address_and_reason(visit, se
         expect(page.locator(".orphan .name")).to_have_text(row["path"])
         page.keyboard.press("r")
     expect(page.get_by_role("status").filter(has_text="All suggestions are judged.")).to_be_visible()
-    settled(page)
-    assert len(TableStore(home).read("verdicts", "example")) == len({row["image_id"] for row in rows})
-    for _ in rows:
+    eventually(home, {row["image_id"]: "rejected" for row in rows})
+    for row in reversed(rows):
         page.keyboard.press("u")
-        settled(page)
-    assert TableStore(home).read("verdicts", "example").is_empty()
+        expect(page.locator(".orphan .name")).to_have_text(row["path"])
+    eventually(home, {})
 
     page.get_by_role("button", name=re.compile("^unreadable")).click()
     expect(page.locator(".orphan")).to_contain_text("Nothing to decide here.")
@@ -418,7 +422,7 @@ def test_keys_are_listed_and_can_be_switched_off(visit):
     page.keyboard.press("Escape")
     page.keyboard.press("ArrowRight")
     expect(name).to_have_text(first)
-    page.get_by_role("button", name=re.compile("^Skip")).click()
+    page.locator(".orphan").get_by_role("button", name="Skip").click()
     expect(name).not_to_have_text(first)
 
 
