@@ -160,7 +160,6 @@ async function write(collection, pair, verdict) {
 export const FINDINGS = [
   "words of the file name stand in the passage",
   "the file name matches the heading",
-  "the folder name matches the heading",
   "words read in the picture stand in the passage",
   "whole lines read in the picture stand in the passage",
   "labels quoted in the passage are read in the picture",
