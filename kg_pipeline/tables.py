@@ -10,6 +10,10 @@ TEXTS = pl.List(pl.String())
 VECTOR = pl.List(pl.Float32())
 TIME = pl.Datetime("us", "UTC")
 
+SCHEMA_VERSION = 1
+"""Of the tables as a whole, in the metadata of every file. Raise it with each change of columns or types; what older
+files then lack is null, or handled in storage/schema_versions.py. 0: files from before there were versions."""
+
 
 class TableError(ValueError):
     """A frame does not fit the schema of its table."""
@@ -34,6 +38,13 @@ class Table:
     columns: tuple[Column, ...]
     unique: bool = True
     """Whether no two rows share a key."""
+    indispensable: tuple[str, ...] = ()
+    """Columns beside the key for which null has no meaning: a file without them cannot be used."""
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Columns that a file must have; any other that it lacks is read as null."""
+        return (*self.key, *self.indispensable)
 
     @property
     def schema(self) -> pl.Schema:
@@ -135,6 +146,7 @@ TABLES: Mapping[str, Table] = {
                 error=(TEXT, "why the status is not ok"),
                 **_FOREIGN,
             ),
+            indispensable=("path", "status"),
         ),
         Table(
             "chunks",
@@ -154,6 +166,7 @@ TABLES: Mapping[str, Table] = {
                 line_end=(INT, "last line, inclusive"),
                 page=(INT, "page, slide or sheet from 1, where the format has them"),
             ),
+            indispensable=("document_id", "text", "text_sha256"),
         ),
         Table(
             "references",
@@ -177,6 +190,7 @@ TABLES: Mapping[str, Table] = {
                 ),
             ),
             unique=False,
+            indispensable=("status",),
         ),
         Table(
             "image_files",
@@ -191,6 +205,7 @@ TABLES: Mapping[str, Table] = {
                 status=(TEXT, "ok, unreadable, unlistable (a folder, archive or manifest), skipped, stale"),
                 error=(TEXT, "why the status is not ok"),
             ),
+            indispensable=("status",),
         ),
         Table(
             "images",
@@ -209,6 +224,7 @@ TABLES: Mapping[str, Table] = {
                 role=(TEXT, "content, decorative"),
                 decorative_reason=(TEXT, "the rule that called it decorative"),
             ),
+            indispensable=("role",),
         ),
         Table(
             "image_descriptions",
@@ -236,6 +252,7 @@ TABLES: Mapping[str, Table] = {
                 confidence=(FLOAT, "0–1 of the recogniser; null where nothing was recognised"),
             ),
             unique=False,
+            indispensable=("text",),
         ),
         Table(
             "concepts",
@@ -251,6 +268,7 @@ TABLES: Mapping[str, Table] = {
                 status=(TEXT, "ok, stale; unreadable and skipped: nothing to name, the row says why"),
                 error=(TEXT, "why the status is not ok"),
             ),
+            indispensable=("name",),
         ),
         Table(
             "concept_mentions",
@@ -279,6 +297,7 @@ TABLES: Mapping[str, Table] = {
                     "named features; null where one does not apply",
                 ),
             ),
+            indispensable=("text_id", "text_sha256", "features"),
         ),
         Table(
             "pair_scores",
@@ -294,6 +313,7 @@ TABLES: Mapping[str, Table] = {
                 score=(FLOAT, "10·sigmoid(log_odds)"),
                 truncated=(BOOL, "whether the text was cut to the model's limit"),
             ),
+            indispensable=("scorer", "log_odds"),
         ),
         Table(
             "embeddings",
@@ -340,6 +360,7 @@ TABLES: Mapping[str, Table] = {
                 kept=(BOOL, "whether it becomes an edge"),
                 reason=(TEXT, "`Score: X.X — …` and why it is kept or not"),
             ),
+            indispensable=("text_id", "kept", "scorer"),
         ),
         Table(
             "edge_reasons",
@@ -372,6 +393,7 @@ TABLES: Mapping[str, Table] = {
                 suggestion_value=(FLOAT, "confidence times what the document gains: less the more pictures it shows"),
                 near_duplicate_of=(TEXT, "path of a used image that looks the same and has other bytes"),
             ),
+            indispensable=("reason",),
         ),
         Table(
             "verdicts",
@@ -386,6 +408,7 @@ TABLES: Mapping[str, Table] = {
                 by=(TEXT, "who"),
                 at=(TIME, "when"),
             ),
+            indispensable=("verdict",),
         ),
         Table(
             "evidence_weights",
@@ -398,6 +421,7 @@ TABLES: Mapping[str, Table] = {
                 weight=(FLOAT, "log-odds per unit of the feature"),
                 shipped=(FLOAT, "the weight that it started from"),
             ),
+            indispensable=("weight", "scorer"),
         ),
         Table(
             "calibrators",
@@ -420,6 +444,7 @@ TABLES: Mapping[str, Table] = {
                 ece=(FLOAT, "expected calibration error of the first answer, held out"),
                 ece_floor=(FLOAT, "the same of outcomes drawn from the confidences: what so few pictures cannot beat"),
             ),
+            indispensable=("scorer", "calibrator", "slope", "intercept"),
         ),
         Table(
             "evaluation",

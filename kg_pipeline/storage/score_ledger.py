@@ -7,7 +7,7 @@ import polars as pl
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from kg_pipeline.storage.table_store import StorageError
+from kg_pipeline.storage.schema_versions import StorageError
 
 SCHEMA = pl.Schema(
     {

@@ -7,13 +7,10 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from kg_pipeline.storage.atomic import replacing
+from kg_pipeline.storage.schema_versions import STAMP, StorageError, refuse_newer, scan_as_today, version_of
 from kg_pipeline.tables import TABLES, Table, TableError
 
 LOCK_SECONDS = 60.0
-
-
-class StorageError(Exception):
-    """A table could not be read or written."""
 
 
 class MissingTableError(StorageError):
@@ -36,14 +33,14 @@ class TableStore:
         return self.path(table, collection).exists()
 
     def scan(self, table: str, collection: str) -> pl.LazyFrame:
-        """The table as a lazy frame. Raises MissingTableError when it was never written."""
+        """The table as a lazy frame. Raises MissingTableError when it was never written, SchemaError (see there)."""
         path = self.path(table, collection)
         if not path.exists():
             raise MissingTableError(
                 f"table {table} of collection {collection!r} does not exist at {path}: "
                 "materialize it first (kg-pipeline run)"
             )
-        return pl.scan_parquet(path, glob=False)
+        return scan_as_today(TABLES[table], path)
 
     def read(self, table: str, collection: str) -> pl.DataFrame:
         """The table, or its empty form when it was never written."""
@@ -54,9 +51,11 @@ class TableStore:
         rows = self._table(table).conform(frame.lazy().collect())
         self._check_key(self._table(table), rows)
         path = self.path(table, collection)
+        if path.exists():
+            self._refuse_newer(path, table)
         try:
             with replacing(path) as beside:
-                rows.write_parquet(beside, compression="zstd", statistics=True)
+                rows.write_parquet(beside, compression="zstd", statistics=True, metadata=STAMP)
         except OSError as error:
             raise StorageError(
                 f"cannot write {path}: {error.strerror or error}; check free space and rights of {self.home}"
@@ -93,6 +92,14 @@ class TableStore:
         if name not in TABLES:
             raise StorageError(f"there is no table {name!r}; tables are: {', '.join(TABLES)}")
         return TABLES[name]
+
+    @staticmethod
+    def _refuse_newer(path: Path, table: str) -> None:
+        try:
+            version = version_of(path)
+        except StorageError:
+            return  # damaged: what is written now mends it
+        refuse_newer(TABLES[table], path, version)
 
     @staticmethod
     def _check_key(table: Table, rows: pl.DataFrame) -> None:

@@ -1,0 +1,89 @@
+"""Tables that another version of the program wrote: read as today's, or refused with what to do.
+
+Every file carries the version of the schema it was written with. A file is replaced whole, so each is of one version,
+and a HOME may hold files of several: an upgrade that was killed is run again.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import polars as pl
+
+from kg_pipeline.tables import SCHEMA_VERSION, Table
+
+VERSION_KEY = "kg_pipeline.schema"
+STAMP = {VERSION_KEY: str(SCHEMA_VERSION)}
+"""Metadata of every Parquet file of a table."""
+
+UNSTAMPED = 0
+"""Version of files from before there were versions."""
+
+Step = Callable[[pl.LazyFrame], pl.LazyFrame]
+
+STEPS: Mapping[str, Mapping[int, Step]] = {}
+"""By table and version: what makes a file of the version before into one of this version. A column that is only added
+needs no step; one that is renamed or gets another type does."""
+
+KEPT = frozenset({"verdicts", "evidence_weights", "calibrators"})
+"""Tables that no run makes again: people's words, and what was learned. All others follow from the input."""
+
+
+class StorageError(Exception):
+    """A table could not be read or written."""
+
+
+class SchemaError(StorageError):
+    """A table was written by a version of the program whose schema this one cannot read."""
+
+
+def version_of(path: Path) -> int:
+    """The schema version a file was written with. Raises StorageError when it is not Parquet."""
+    try:
+        return int(pl.read_parquet_metadata(path).get(VERSION_KEY, UNSTAMPED))
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        raise StorageError(
+            f"{path} cannot be read ({error}): remove it, and `kg-pipeline run` makes it again"
+        ) from error
+
+
+def refuse_newer(table: Table, path: Path, version: int) -> None:
+    """Raise SchemaError for a file of a version that does not exist yet: neither read nor replaced by this program."""
+    if version > SCHEMA_VERSION:
+        raise SchemaError(
+            f"table {table.name} at {path} was written by a newer kg-pipeline (schema {version}, this one knows "
+            f"{SCHEMA_VERSION}): update kg-pipeline, or use another HOME"
+        )
+
+
+def scan_as_today(table: Table, path: Path) -> pl.LazyFrame:
+    """The file with today's columns and types: what was added since is null, what is gone is left out.
+
+    Raises SchemaError when that cannot be, StorageError when the file is damaged.
+    """
+    version = version_of(path)
+    refuse_newer(table, path, version)
+    frame = pl.scan_parquet(path, glob=False)
+    for step_version, step in sorted(STEPS.get(table.name, {}).items()):
+        if step_version > version:
+            frame = step(frame)
+    found, wanted = frame.collect_schema(), table.schema
+    if found == wanted:
+        return frame
+    lacking = [name for name in table.required if name not in found]
+    others = [name for name, dtype in wanted.items() if name in found and found[name] != dtype]
+    if lacking or others:
+        problems = [f"lacks {', '.join(lacking)}"] if lacking else []
+        problems += [f"has another type of {', '.join(others)}"] if others else []
+        raise SchemaError(
+            f"table {table.name} at {path} was written with schema {version} and {' and '.join(problems)}, "
+            f"which schema {SCHEMA_VERSION} needs: {_remedy(table)}"
+        )
+    return frame.select(
+        pl.col(name) if name in found else pl.lit(None, dtype).alias(name) for name, dtype in wanted.items()
+    )
+
+
+def _remedy(table: Table) -> str:
+    if table.name in KEPT:
+        return "no run makes it again, so keep the file and go back to the version of kg-pipeline that wrote it"
+    return "`kg-pipeline upgrade` sets it aside, and the next run makes it again"
