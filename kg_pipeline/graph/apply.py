@@ -18,7 +18,7 @@ from kg_pipeline.graph.batching import EDGE_ROWS, NODE_ROWS, as_lists, batches, 
 from kg_pipeline.graph.connection import BatchTooLargeError, Connection, Result, Transaction
 from kg_pipeline.graph.errors import DriftError, GraphError, SupersededError
 from kg_pipeline.graph.frames import Ends, Graph, end_kinds
-from kg_pipeline.graph.model import MARKER, NODES, RELATIONSHIPS, SYNCED_NODES, is_foreign
+from kg_pipeline.graph.model import MARKER, MODEL_VERSION, NODES, RELATIONSHIPS, SYNCED_NODES, UNVERSIONED, is_foreign
 from kg_pipeline.graph.names import VARIABLE, Names
 from kg_pipeline.graph.planning import Plan, key_columns
 from kg_pipeline.graph.unique_keys import unique_labels
@@ -36,6 +36,13 @@ class Head:
     completed_at: str | None = None
     foreign_ends: tuple[str, ...] = ()
     """`Label.key` of foreign nodes that relationships of the collection may end at."""
+    model: int = MODEL_VERSION
+    """Version of the graph model that the last completed run wrote."""
+
+    @property
+    def outdated(self) -> bool:
+        """Whether it was written with an older graph model: what the graph holds may mean something else."""
+        return self.model < MODEL_VERSION
 
     @property
     def clean(self) -> bool:
@@ -65,6 +72,7 @@ class Claim:
             "now": self.now,
             "marker": MARKER,
             "foreign_ends": list(self.foreign_ends),
+            "model": MODEL_VERSION,
             "names": [f"{ours}={theirs}" for ours, theirs in self.connection.names.renamed] or None,
         }
 
@@ -338,6 +346,12 @@ def _head(records: list[dict[str, Any]], connection: Connection, collection: str
             "rename the collection in collections.yaml, or use a database of its own (NEO4J_DATABASE)"
         )
     _check_names(connection, collection, found["names"])
+    model = UNVERSIONED if found["model"] is None else found["model"]
+    if model > MODEL_VERSION:
+        raise GraphError(
+            f"collection {collection} was written to {connection.address} by a newer kg-pipeline (graph model {model}, "
+            f"this one knows {MODEL_VERSION}): update kg-pipeline, or use another database (NEO4J_DATABASE)"
+        )
     completed = found["completed_at"]
     return Head(
         generation=found["generation"] or 0,
@@ -345,6 +359,7 @@ def _head(records: list[dict[str, Any]], connection: Connection, collection: str
         input_hash=found["input_hash"],
         completed_at=str(completed) if completed is not None else None,
         foreign_ends=tuple(found["foreign_ends"] or ()),
+        model=model,
     )
 
 

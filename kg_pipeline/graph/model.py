@@ -18,6 +18,13 @@ TIME = pl.Datetime("ms", "UTC")
 MARKER = "kg-pipeline"
 """`managed_by` of the nodes that collections share: a foreign node with the same label is never taken for ours."""
 
+MODEL_VERSION = 1
+"""Of all that is declared here; stands on the Collection node. Raise it with each change of labels, types, properties
+or of what they mean: the next sync of a collection of an older version reads it back and writes every row anew."""
+
+UNVERSIONED = 1
+"""Version of collections from before it stood on their node."""
+
 Properties = Mapping[str, pl.DataType]
 
 
@@ -138,7 +145,12 @@ NODES: Mapping[str, NodeType] = {
             {"counts": TEXT, "verdicts_accepted": INT, "verdicts_rejected": INT, "verdicts_not_applicable": INT},
             stamped=("generated_at",),
         ),
-        NodeType("Collection", "a body of knowledge", {"generation": INT, "input_hash": TEXT}, synced=False),
+        NodeType(
+            "Collection",
+            "a body of knowledge; model = version of this page that it was written with",
+            {"generation": INT, "input_hash": TEXT, "model": INT},
+            synced=False,
+        ),
     )
 }
 

@@ -27,7 +27,7 @@ HEAD = """
 MATCH (c:Collection {id: $collection})
 RETURN c.managed_by AS managed_by, c.generation AS generation, c.claimed AS claimed, c.claimed_by AS claimed_by,
        c.input_hash AS input_hash,
-       c.completed_at AS completed_at, c.foreign_ends AS foreign_ends, c.names AS names
+       c.completed_at AS completed_at, c.foreign_ends AS foreign_ends, c.names AS names, c.model AS model
 """
 
 # In a place of another name: `claimed` tells our Collection node from a foreign one with the same marker.
@@ -48,7 +48,8 @@ SET c.claimed = $generation, c.claimed_by = $token, c.foreign_ends = $foreign_en
 
 COMPLETE = """
 MATCH (c:Collection {id: $collection})
-SET c.generation = $generation, c.input_hash = $input_hash, c.completed_at = $now, c.foreign_ends = $foreign_ends
+SET c.generation = $generation, c.input_hash = $input_hash, c.completed_at = $now, c.foreign_ends = $foreign_ends,
+    c.model = $model
 """
 
 

@@ -88,7 +88,7 @@ def sync(
             # The run that claimed last may be writing still: what is read before it is fenced off can be old already.
             taken = _claim(connection, collection, head, wanted)
         found = _compared(connection, collection, wanted, head, home, read_back)
-        planned = Plan(wanted, found.plan.deletes) if full_refresh else found.plan
+        planned = Plan(wanted, found.plan.deletes) if full_refresh or head.outdated else found.plan
         planned = planned.without_deletes() if deletes_blocked else planned
         check_mass_delete(planned, found.last, allowed=allow_mass_delete)
         return *_write(connection, collection, wanted, found, planned, home, taken), found
@@ -114,7 +114,8 @@ def sync(
 def _compared(
     connection: Connection, collection: str, wanted: Graph, head: Head, home: Path, read_back: bool
 ) -> Difference:
-    last = SyncedState(home, collection, connection.identity).load(head) if head.clean and not read_back else None
+    believed = head.clean and not head.outdated and not read_back
+    last = SyncedState(home, collection, connection.identity).load(head) if believed else None
     if last is not None and holds_foreign_edges(connection, collection, last):
         return Difference(head, last, plan(last, wanted), False, [])
     last = read_graph(connection, collection, _foreign(head, wanted))
@@ -140,7 +141,7 @@ def _write(
     taken: Claim | None,
 ) -> tuple[Head, Plan]:
     state = SyncedState(home, collection, connection.identity)
-    if planned.empty and found.head.clean and not found.strays:
+    if planned.empty and found.head.clean and not found.head.outdated and not found.strays:
         if found.read_back:
             state.save(found.head, found.last)
         return found.head, planned

@@ -16,6 +16,7 @@ from kg_pipeline.graph.model import (
     FLOAT,
     INT,
     MARKER,
+    MODEL_VERSION,
     NODES,
     RELATIONSHIPS,
     TEXT,
@@ -139,6 +140,7 @@ def _collection(collection: str, graph: Graph, names: Names, now: datetime) -> p
         "generation": GENERATION,
         "claimed": GENERATION,
         "input_hash": graph.fingerprint(),
+        "model": MODEL_VERSION,
     }
     times = {"completed_at": pl.lit(now, TIME), "first_seen": pl.lit(now, TIME)}
     # Nothing ends at a foreign node: such relationships are left out.

@@ -12,7 +12,7 @@ from kg_pipeline.graph.batching import as_lists, batches
 from kg_pipeline.graph.errors import GraphError
 from kg_pipeline.graph.export.folder import ExportFolder
 from kg_pipeline.graph.frames import Graph, end_kinds
-from kg_pipeline.graph.model import MARKER, NODES, RELATIONSHIPS, constraints, is_foreign
+from kg_pipeline.graph.model import MARKER, MODEL_VERSION, NODES, RELATIONSHIPS, constraints, is_foreign
 from kg_pipeline.graph.names import Names
 from kg_pipeline.graph.readback import foreign_ends_of
 from kg_pipeline.progress import progress
@@ -43,6 +43,7 @@ def write_script(folder: ExportFolder, collection: str, graph: Graph, names: Nam
         "token": "export",
         "now": now,
         "marker": MARKER,
+        "model": MODEL_VERSION,
         "foreign_ends": list(foreign_ends_of(graph)),
         "input_hash": graph.fingerprint(),
         "names": [f"{ours}={theirs}" for ours, theirs in names.renamed] or None,
