@@ -1,11 +1,16 @@
-"""Write the reference pages that follow from code: tables, configuration, graph model. Run after changing either."""
+"""Write the reference pages that follow from code: tables, configuration, graph model, commands. Run after changes."""
 
+import inspect
 import sys
 from collections.abc import Iterator
+from enum import EnumType
 from pathlib import Path
+from typing import Any, get_type_hints
 
+import typer
 from pydantic import BaseModel, SecretStr
 
+from kg_pipeline.cli import app
 from kg_pipeline.config import Collection, Settings
 from kg_pipeline.graph.model import NODES, RELATIONSHIPS, SEARCH_INDEXES, constraints, search_index
 from kg_pipeline.tables import PAIR_FEATURES, TABLES
@@ -86,6 +91,60 @@ def graph_model_page() -> Iterator[str]:
     yield "```"
 
 
+def cli_page() -> Iterator[str]:
+    """Every command with its arguments and options."""
+    yield "# Command line\n"
+    yield "A mistake in an option ends a command with code 2, all else that keeps it from doing its work with 1: one"
+    yield "line on standard error says what, where and what to do. `--help` works everywhere.\n"
+    commands = list(_commands("kg-pipeline", typer.main.get_command(app)))
+    yield "| command | what it does |\n|---|---|"
+    for name, command in commands:
+        yield f"| [`{name}`](#{name.replace(' ', '-')}) | {_cell(' '.join(_paragraphs(command.help)[0].split()))} |"
+    for name, command in commands:
+        yield f"\n## {name}\n"
+        yield "\n\n".join(_paragraphs(command.help))
+        hints = get_type_hints(inspect.unwrap(command.callback))
+        shown = [parameter for parameter in command.params if parameter.name != "help"]
+        arguments = [parameter.name.upper() for parameter in shown if parameter.param_type_name == "argument"]
+        options = " [OPTIONS]" if len(shown) > len(arguments) else ""
+        yield f"\n```sh\n{' '.join([name, *arguments])}{options}\n```"
+        if shown:
+            yield "\n| option | meaning | default |\n|---|---|---|"
+        for parameter in shown:
+            yield _parameter(parameter, hints.get(parameter.name))
+
+
+def _commands(name: str, command: typer.core.TyperGroup | typer.core.TyperCommand) -> Iterator[tuple[str, Any]]:
+    if isinstance(command, typer.core.TyperGroup):
+        for word, inner in command.commands.items():
+            yield from _commands(f"{name} {word}", inner)
+    else:
+        yield name, command
+
+
+def _paragraphs(text: str | None) -> list[str]:
+    return [" ".join(part.split()) for part in (text or "").split("\n\n")]
+
+
+def _parameter(parameter: Any, annotation: object) -> str:
+    is_argument = parameter.param_type_name == "argument"
+    names = parameter.name.upper() if is_argument else ", ".join((*parameter.opts, *parameter.secondary_opts))
+    kinds = [annotation, *getattr(annotation, "__args__", ())]
+    choices = [word for kind in kinds if isinstance(kind, EnumType) for word in kind]
+    value = "" if is_argument or getattr(parameter, "is_flag", False) else f" {parameter.metavar or 'VALUE'}"
+    meaning = (parameter.help or "") + (f" One of {', '.join(map(_word, choices))}." if choices else "")
+    if parameter.required:
+        default = "required"
+    else:
+        default = "" if parameter.default in (None, False, ()) else f"`{_word(parameter.default)}`"
+    variable = f"`{parameter.envvar}`" if parameter.envvar else default
+    return f"| `{names}{value}` | {_cell(meaning)} | {variable} |"
+
+
+def _word(value: object) -> str:
+    return str(getattr(value, "value", value))
+
+
 def _model_rows(model: type[BaseModel], path: str = "") -> Iterator[str]:
     yield "| key | meaning | default |\n|---|---|---|"
     nested: list[tuple[str, type[BaseModel]]] = []
@@ -126,7 +185,12 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-PAGES = {"tables.md": tables_page, "configuration.md": configuration_page, "graph-model.md": graph_model_page}
+PAGES = {
+    "tables.md": tables_page,
+    "configuration.md": configuration_page,
+    "graph-model.md": graph_model_page,
+    "cli.md": cli_page,
+}
 
 
 def pages() -> dict[Path, str]:
