@@ -16,7 +16,8 @@ from kg_pipeline.graph import check_server
 from kg_pipeline.images import ocr_cost
 from kg_pipeline.model_server import ModelServer
 from kg_pipeline.reranking import RerankerError, choose_reranker
-from kg_pipeline.storage import TableStore
+from kg_pipeline.storage import StorageError, TableStore, outdated
+from kg_pipeline.tables import SCHEMA_VERSION
 
 LIBRARIES = ("dagster", "polars", "deltalake", "neo4j", "arcadedb-embedded", "rapidocr", "onnxruntime", "pillow")
 GPU_LIBRARIES = ("torch", "torchvision", "transformers", "accelerate", "qwen-vl-utils")
@@ -45,6 +46,7 @@ def examine(
         *_checkpoint(checkpoint),
         *_server(settings, home),
         _disk(home),
+        _schema(home),
         *(
             finding
             for collection in collections
@@ -103,6 +105,20 @@ def _disk(home: Path) -> Finding:
     if free < FREE_BYTES:
         return Finding("problem", "disk", found, "free at least 2 GiB, or choose another place with --home")
     return Finding("ok", "disk", found)
+
+
+def _schema(home: Path) -> Finding:
+    what = f"tables of {home}"
+    try:
+        files = outdated(home)
+    except StorageError as error:
+        return Finding("problem", what, str(error), "remove the file; the next run makes it again")
+    if any(version > SCHEMA_VERSION for _, _, version in files):
+        return Finding("problem", what, "some are of a newer kg-pipeline", "update kg-pipeline, or choose another HOME")
+    if files:
+        found = f"{len(files)} of an older schema"
+        return Finding("note", what, found, "read as they are; for other programs: kg-pipeline upgrade")
+    return Finding("ok", what, f"of schema {SCHEMA_VERSION}")
 
 
 def _ocr(collection: Collection, home: Path) -> Finding:
