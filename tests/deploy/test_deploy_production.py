@@ -1,0 +1,128 @@
+"""What deploy/ starts: the same commands and settings on real Postgres and Neo4j, driven through GraphQL."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+from deployment import Deployment, GraphQL
+from graph_servers import PASSWORD, own_neo4j
+from knowledge_base import KnowledgeBase
+from postgres_server import running_postgres
+
+SECRET = "a secret with spaces & signs: $1'%"
+REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": "kg_pipeline"}
+COLLECTIONS = """\
+collections:
+  rack:
+    documents: [{root: /data/documents, include: ["server*"]}]
+    images: [{folder: /data/images}]
+    scoring: {ocr: false}
+  line:
+    documents: [{root: /data/documents, include: ["assembly*"]}]
+    scoring: {ocr: false}
+"""
+
+ADD = """mutation ($key: String!, $repository: RepositorySelector!) {
+  addDynamicPartition(repositorySelector: $repository, partitionsDefName: "collections", partitionKey: $key) {
+    __typename } }"""
+ASSETS = "query { assetNodes { assetKey { path } groupName } }"
+BACKFILL = """mutation ($parameters: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $parameters) {
+  __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
+STATUS = (
+    """query ($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } } }"""
+)
+RUNS = "query { runsOrError { ... on Runs { results { runId status tags { key value } } } } }"
+INSTANCE = """query { instance { concurrencyLimits { concurrencyKey limit claimedSlots { runId } }
+  daemonHealth { allDaemonStatuses { daemonType healthy required } } } }"""
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Deployment, GraphQL]]:
+    """Postgres, Neo4j and every service of the compose file, in its order."""
+    root = tmp_path_factory.mktemp("production")
+    knowledge_base = KnowledgeBase.draw(root)
+    neo4j = root / "neo4j"
+    neo4j.mkdir()
+    with own_neo4j(neo4j) as graph:
+        deployment = Deployment(
+            root,
+            {"KG_PIPELINE_DOCUMENTS": knowledge_base.docs, "KG_PIPELINE_IMAGES": knowledge_base.docs / "img"},
+            addresses={"neo4j:7687": graph.process.port},
+            secrets={"postgres_password": SECRET, "neo4j_auth": f"neo4j/{PASSWORD}"},
+            files={"./collections.yaml": COLLECTIONS},
+        )
+        said = deployment.services["postgres"]
+        who = said["environment"]
+        with running_postgres(
+            said["command"], deployment.port("postgres:5432"), who["POSTGRES_USER"], SECRET, who["POSTGRES_DB"]
+        ):
+            try:
+                for service in ("migrate", "upgrade"):
+                    done = deployment.run(service)
+                    assert done.returncode == 0, done.stdout + done.stderr
+                for service in ("code-server", "webserver", "daemon"):
+                    assert set(deployment.services[service]["depends_on"]) <= {*deployment.services}
+                    deployment.start(service)
+                    if service != "daemon":
+                        deployment.wait_until_healthy(service)
+                yield deployment, GraphQL(f"http://127.0.0.1:{deployment.port('webserver:3000')}")
+            finally:
+                deployment.stop()
+
+
+def wait_for(done, seconds: float, deployment: Deployment, what: str) -> None:
+    until = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > until:
+            logs = "\n".join(deployment.log(name).read_text()[-2000:] for name in deployment.running)
+            pytest.fail(f"waited {seconds} s for {what}:\n{logs}")
+        time.sleep(1)
+
+
+def test_a_backfill_of_two_collections_through_graphql_fills_the_graph(production):
+    deployment, dagster = production
+    for key in ("rack", "line"):
+        dagster.ask(ADD, key=key, repository=REPOSITORY)
+    nodes = dagster.ask(ASSETS)["assetNodes"]
+    selection = [node["assetKey"] for node in nodes if node["groupName"] != "quality"]
+    launched = dagster.ask(BACKFILL, parameters={"assetSelection": selection, "partitionNames": ["rack", "line"]})
+    backfill = launched["launchPartitionBackfill"]
+    assert backfill["__typename"] == "LaunchBackfillSuccess", backfill
+
+    def status() -> str:
+        return dagster.ask(STATUS, id=backfill["backfillId"])["partitionBackfillOrError"]["status"]
+
+    wait_for(lambda: status().startswith("COMPLETED"), 900, deployment, "the backfill")
+    runs = dagster.ask(RUNS)["runsOrError"]["results"]
+    assert {run["status"] for run in runs} == {"SUCCESS"}
+    assert len(runs) == 2
+    assert status() == "COMPLETED_SUCCESS"
+
+    answer = dagster.ask(INSTANCE)["instance"]
+    assert all(limit["limit"] == 1 and not limit["claimedSlots"] for limit in answer["concurrencyLimits"])
+    assert {"gpu", "neo4j_write"} <= {limit["concurrencyKey"] for limit in answer["concurrencyLimits"]}
+    assert all(daemon["healthy"] for daemon in answer["daemonHealth"]["allDaemonStatuses"] if daemon["required"])
+    assert deployment.is_healthy("daemon")
+
+
+def test_history_is_in_postgres_and_the_folder_of_the_settings_stays_as_it_was_mounted(production):
+    deployment, _ = production
+    with psycopg2.connect(
+        host="127.0.0.1", port=deployment.port("postgres:5432"), user="dagster", password=SECRET, dbname="dagster"
+    ) as connection, connection.cursor() as cursor:  # fmt: skip
+        cursor.execute("select count(*) from runs where status = 'SUCCESS'")
+        assert cursor.fetchone() == (2,)
+    for service in ("webserver", "daemon", "code-server"):
+        mounted = deployment.path(service, "/opt/dagster")
+        assert {path.name for path in mounted.rglob("*")} <= {"dagster.yaml", "workspace.yaml"}, service
+
+
+def test_no_secret_is_in_a_command_line_or_a_log(production):
+    deployment, _ = production
+    for process in deployment.running.values():
+        assert SECRET not in Path(f"/proc/{process.pid}/cmdline").read_text()
+    for service in deployment.running:
+        assert SECRET not in deployment.log(service).read_text()
+        assert PASSWORD not in deployment.log(service).read_text()
