@@ -1,5 +1,6 @@
 """What deploy/ starts: the same commands and settings on real Postgres and Neo4j, driven through GraphQL."""
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,7 +108,7 @@ def test_a_backfill_of_two_collections_through_graphql_fills_the_graph(productio
     assert deployment.is_healthy("daemon")
 
 
-def test_history_is_in_postgres_and_the_folder_of_the_settings_stays_as_it_was_mounted(production):
+def test_history_is_in_postgres_and_nothing_is_written_where_a_container_is_read_only(production):
     deployment, _ = production
     with psycopg2.connect(
         host="127.0.0.1", port=deployment.port("postgres:5432"), user="dagster", password=SECRET, dbname="dagster"
@@ -115,8 +116,11 @@ def test_history_is_in_postgres_and_the_folder_of_the_settings_stays_as_it_was_m
         cursor.execute("select count(*) from runs where status = 'SUCCESS'")
         assert cursor.fetchone() == (2,)
     for service in ("webserver", "daemon", "code-server"):
-        mounted = deployment.path(service, "/opt/dagster")
-        assert {path.name for path in mounted.rglob("*")} <= {"dagster.yaml", "workspace.yaml"}, service
+        said, inside = deployment.services[service], deployment.root / service
+        mounts = [re.search(r":(/[^:]+)", volume)[1] for volume in said["volumes"]]
+        written = [f"/{path.relative_to(inside)}" for path in inside.rglob("*") if path.is_file()]
+        assert written
+        assert [path for path in written if not path.startswith((*mounts, *said["tmpfs"]))] == [], service
 
 
 def test_no_secret_is_in_a_command_line_or_a_log(production):
