@@ -3,7 +3,8 @@
 # server's own image reads it, so that both read the same file.
 set -eu
 
-for name in DAGSTER_POSTGRES_PASSWORD NEO4J_PASSWORD KG_PIPELINE_EMBEDDING_API_KEY KG_PIPELINE_DESCRIPTION_API_KEY; do
+for name in DAGSTER_POSTGRES_PASSWORD NEO4J_PASSWORD \
+  KG_PIPELINE_EMBEDDING_API_KEY KG_PIPELINE_DESCRIPTION_API_KEY KG_PIPELINE_RERANKER_API_KEY; do
   eval "file=\${${name}_FILE:-}"
   if [ -n "$file" ]; then
     value=$(cat "$file")

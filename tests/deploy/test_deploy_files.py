@@ -18,7 +18,7 @@ from kg_pipeline.orchestration.instance import DAGSTER_YAML
 
 SERVICES = compose()["services"]
 OVERLAY = compose("compose.gpu.yaml")["services"]["code-server"]
-OURS = ("migrate", "upgrade", "code-server", "webserver", "daemon")
+OURS = ("migrate", "upgrade", "code-server", "webserver", "daemon", "serve")
 CONTROL = ("dagster", "dagster-webserver", "dagster-postgres")
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+import urllib3
 from deployment import Deployment, GraphQL
 from graph_servers import PASSWORD, own_neo4j
 from knowledge_base import KnowledgeBase
 from postgres_server import running_postgres
 
 SECRET = "a secret with spaces & signs: $1'%"
+TOKEN = "a token of the API that is long enough"
 REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": "kg_pipeline"}
 COLLECTIONS = """\
 collections:
@@ -51,7 +53,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Deplo
             root,
             {"KG_PIPELINE_DOCUMENTS": knowledge_base.docs, "KG_PIPELINE_IMAGES": knowledge_base.docs / "img"},
             addresses={"neo4j:7687": graph.process.port},
-            secrets={"postgres_password": SECRET, "neo4j_auth": f"neo4j/{PASSWORD}"},
+            secrets={"postgres_password": SECRET, "neo4j_auth": f"neo4j/{PASSWORD}", "api_token": TOKEN},
             files={"./collections.yaml": COLLECTIONS},
         )
         said = deployment.services["postgres"]
@@ -63,7 +65,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Deplo
                 for service in ("migrate", "upgrade"):
                     done = deployment.run(service)
                     assert done.returncode == 0, done.stdout + done.stderr
-                for service in ("code-server", "webserver", "daemon"):
+                for service in ("code-server", "webserver", "daemon", "serve"):
                     assert set(deployment.services[service]["depends_on"]) <= {*deployment.services}
                     deployment.start(service)
                     if service != "daemon":
@@ -115,7 +117,7 @@ def test_history_is_in_postgres_and_nothing_is_written_where_a_container_is_read
     ) as connection, connection.cursor() as cursor:  # fmt: skip
         cursor.execute("select count(*) from runs where status = 'SUCCESS'")
         assert cursor.fetchone() == (2,)
-    for service in ("webserver", "daemon", "code-server"):
+    for service in ("webserver", "daemon", "code-server", "serve"):
         said, inside = deployment.services[service], deployment.root / service
         mounts = [re.search(r":(/[^:]+)", volume)[1] for volume in said["volumes"]]
         written = [f"/{path.relative_to(inside)}" for path in inside.rglob("*") if path.is_file()]
@@ -130,3 +132,11 @@ def test_no_secret_is_in_a_command_line_or_a_log(production):
     for service in deployment.running:
         assert SECRET not in deployment.log(service).read_text()
         assert PASSWORD not in deployment.log(service).read_text()
+
+
+def test_the_api_is_there_and_takes_nobody_without_the_token(production):
+    deployment, _ = production
+    deployment.wait_until_healthy("serve")
+    url = f"http://127.0.0.1:{deployment.port('serve:8765')}/api/models"
+    assert urllib3.request("GET", url).status == 401
+    assert urllib3.request("GET", url, headers={"Authorization": f"Bearer {TOKEN}"}).status == 200
