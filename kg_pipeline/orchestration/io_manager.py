@@ -10,7 +10,7 @@ import polars as pl
 from kg_pipeline.config import Limits
 from kg_pipeline.images import thumbnail
 from kg_pipeline.orchestration.metadata import THUMBNAIL_SIDE, sample, table_metadata
-from kg_pipeline.storage import TableStore, row_changes
+from kg_pipeline.storage import SchemaError, TableStore, row_changes
 from kg_pipeline.tables import TABLES
 from resources.collections import Collections
 from resources.tables import Tables
@@ -54,8 +54,10 @@ def known_table(store: TableStore, table: str, collection: str) -> pl.DataFrame 
     """The table as the last run left it; None when that was never, or in another form (an older version's)."""
     if not store.exists(table, collection):
         return None
-    found = store.scan(table, collection)
-    return found.collect() if found.collect_schema() == TABLES[table].schema else None
+    try:
+        return store.scan(table, collection).collect()
+    except SchemaError:
+        return None
 
 
 def _thumbnail(store: TableStore, collection: str, limits: Limits, image_id: str) -> str | None:

@@ -70,7 +70,7 @@ def scan_as_today(table: Table, path: Path) -> pl.LazyFrame:
     if found == wanted:
         return frame
     lacking = [name for name in table.required if name not in found]
-    others = [name for name, dtype in wanted.items() if name in found and found[name] != dtype]
+    others = [name for name, dtype in wanted.items() if name in found and not _fits(found[name], dtype)]
     if lacking or others:
         problems = [f"lacks {', '.join(lacking)}"] if lacking else []
         problems += [f"has another type of {', '.join(others)}"] if others else []
@@ -79,8 +79,31 @@ def scan_as_today(table: Table, path: Path) -> pl.LazyFrame:
             f"which schema {SCHEMA_VERSION} needs: {_remedy(table)}"
         )
     return frame.select(
-        pl.col(name) if name in found else pl.lit(None, dtype).alias(name) for name, dtype in wanted.items()
+        _filled(pl.col(name), found[name], dtype).alias(name) if name in found else pl.lit(None, dtype).alias(name)
+        for name, dtype in wanted.items()
     )
+
+
+def _fits(found: pl.DataType, wanted: pl.DataType) -> bool:
+    """Whether values of one type can stand for another: the same, or a struct to which fields were added."""
+    if isinstance(found, pl.Struct) and isinstance(wanted, pl.Struct):
+        fields = dict(found)
+        return all(_fits(fields[name], dtype) for name, dtype in wanted if name in fields)
+    return found == wanted
+
+
+def _filled(value: pl.Expr, found: pl.DataType, wanted: pl.DataType) -> pl.Expr:
+    """The value, with null for the fields that its struct lacks."""
+    if found == wanted or not (isinstance(found, pl.Struct) and isinstance(wanted, pl.Struct)):
+        return value
+    fields = dict(found)
+    parts = [
+        _filled(value.struct.field(name), fields[name], dtype).alias(name)
+        if name in fields
+        else pl.lit(None, dtype).alias(name)
+        for name, dtype in wanted
+    ]
+    return pl.when(value.is_not_null()).then(pl.struct(parts))
 
 
 def _remedy(table: Table) -> str:

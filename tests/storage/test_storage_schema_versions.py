@@ -48,6 +48,18 @@ def test_a_column_that_is_gone_is_left_out(store):
     assert store.read("images", "kb").schema == TABLES["images"].schema
 
 
+def test_a_feature_that_was_added_since_reads_as_null_in_its_struct(store):
+    pair = {"image_id": "a", "text_kind": "chunk", "text_id": "t", "text_sha256": "t", "position": 1}
+    store.write("candidate_pairs", "kb", TABLES["candidate_pairs"].rows([pair | {"features": {"ocr_body": 0.5}}]))
+    before = store.read("candidate_pairs", "kb")
+    fewer = pl.struct(pl.col("features").struct.field("name_body"), pl.col("features").struct.field("ocr_body"))
+    rewrite(store.path("candidate_pairs", "kb"), version=0, features=fewer)
+    assert store.read("candidate_pairs", "kb").equals(before)
+    [done] = upgrade_home(store.home)
+    assert done.done == "rewritten"
+    assert store.read("candidate_pairs", "kb").equals(before)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [({"drop": ("role",)}, "lacks role"), ({"width": pl.lit("12")}, "has another type of width")],
