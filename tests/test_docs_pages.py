@@ -17,12 +17,14 @@ from kg_pipeline.tables import TABLES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PASSING = re.compile(r"127\.0\.0\.1:\d+|\d+\.\d s\b|\S*(?=\.kg-pipeline/)")
+PASSING = re.compile(r"\S*(?=\.kg-pipeline/)")
+# Numbers may differ a little with each change of the evidence model; ids, which people have to copy, may not.
+NUMBER = re.compile(r"\b[\d.]+\b")
 
 
 def plain(text: str) -> str:
-    """On one line, without what differs from run to run: ports, seconds, the folder one is in."""
-    return PASSING.sub("", " ".join(text.split()))
+    """On one line, without what may differ: numbers, and the folder one is in."""
+    return NUMBER.sub("#", PASSING.sub("", " ".join(text.split())))
 
 
 def source() -> str:
@@ -63,13 +65,16 @@ def test_every_message_on_the_page_of_troubles_is_one_that_the_code_says():
     assert len(messages) > 30
 
 
-def blocks(page: str) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+def block_with(name: str) -> str:
+    """The code on the page about extending that defines a class."""
+    page = (DOCS / "extending.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    return next(block for block in blocks if f"class {name}:" in block)
 
 
 def test_the_blocking_strategy_of_the_page_proposes_passages():
     made: dict = {"__name__": "page"}
-    exec(blocks("extending.md")[0], made)
+    exec(block_with("SameFolder"), made)
     documents = {"guide/radio.md": ["# Radio\nSends packets.", "# Power\nPlug."], "other/motor.md": ["# Motor\nTurns."]}
     shortlist = next(shortlists(small_corpus(documents, {"guide/radio.png": []})))
     rows, columns, ranks = made["SameFolder"](5).propose(shortlist)
@@ -80,7 +85,7 @@ def test_the_blocking_strategy_of_the_page_proposes_passages():
 
 def test_the_reranker_of_the_page_scores_and_a_picture_that_is_gone_is_a_row_without_a_score(tmp_path):
     made: dict = {"__name__": "page"}
-    exec(blocks("extending.md")[1], made)
+    exec(block_with("JudgeReranker"), made)
     reranker = made["JudgeReranker"](lambda image, text: 0.9 if text.encode() in image else 0.1, "1")
     pairs = [
         {"image_id": image, "text_kind": "chunk", "text_id": text, "text_sha256": text, "position": 1}
