@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import polars as pl
+from polars.datatypes import DataTypeClass
 
 from kg_pipeline.tables import SCHEMA_VERSION, Table
 
@@ -18,6 +19,7 @@ STAMP = {VERSION_KEY: str(SCHEMA_VERSION)}
 UNSTAMPED = 0
 """Version of files from before there were versions."""
 
+DataType = pl.DataType | DataTypeClass
 Step = Callable[[pl.LazyFrame], pl.LazyFrame]
 
 STEPS: Mapping[str, Mapping[int, Step]] = {}
@@ -84,7 +86,7 @@ def scan_as_today(table: Table, path: Path) -> pl.LazyFrame:
     )
 
 
-def _fits(found: pl.DataType, wanted: pl.DataType) -> bool:
+def _fits(found: DataType, wanted: DataType) -> bool:
     """Whether values of one type can stand for another: the same, or a struct to which fields were added."""
     if isinstance(found, pl.Struct) and isinstance(wanted, pl.Struct):
         fields = dict(found)
@@ -92,7 +94,7 @@ def _fits(found: pl.DataType, wanted: pl.DataType) -> bool:
     return found == wanted
 
 
-def _filled(value: pl.Expr, found: pl.DataType, wanted: pl.DataType) -> pl.Expr:
+def _filled(value: pl.Expr, found: DataType, wanted: DataType) -> pl.Expr:
     """The value, with null for the fields that its struct lacks."""
     if found == wanted or not (isinstance(found, pl.Struct) and isinstance(wanted, pl.Struct)):
         return value
