@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
+from kg_pipeline.candidates.tokens import CJK
 from kg_pipeline.embedding import Embedder
 from kg_pipeline.graph import PICTURES_OF_PASSAGES, Connection, find_search_indexes
 from kg_pipeline.graph.model import SEARCH_INDEXES
@@ -35,6 +37,10 @@ WITH node, each.relevance AS score
 NEIGHBOURS = 5
 """The vector index knows no collections: so many times more neighbours are asked for where some are left out."""
 
+MAX_WORDS = 400
+"""Of a question: Lucene takes 1,024 clauses, one for each word and for each of the two fields."""
+
+_WORD = re.compile(rf"[{CJK}]|[^\W{CJK}]+")
 _RESERVED = re.compile(r'([+\-!(){}\[\]^"~*?:\\/&|<>=])')
 _OPERATORS = re.compile(r"\b(AND|OR|NOT|TO)\b")
 
@@ -115,5 +121,7 @@ def hit_of(row: dict[str, Any], relevance: float) -> Hit:
 
 
 def lucene_words(question: str) -> str:
-    """The words of a question for Lucene's parser, to which none of its signs means anything."""
+    """The first MAX_WORDS words of a question for Lucene's parser, to which none of its signs means anything."""
+    beyond = next(islice(_WORD.finditer(question), MAX_WORDS, None), None)
+    question = question[: beyond.start()] if beyond else question
     return _OPERATORS.sub(lambda found: found[0].lower(), _RESERVED.sub(r"\\\1", question))

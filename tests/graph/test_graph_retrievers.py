@@ -121,7 +121,10 @@ def test_the_illustrated_retriever_brings_passages_with_their_pictures_to_a_lang
     assert len(documented["reply"].retriever_result.items) == 3
 
 
-@pytest.mark.parametrize("question", ["alarm lamp filter", "torque wrench (M6) AND -bolt", '"soup" noon/operator'])
+QUESTIONS = ["alarm lamp filter", "torque wrench (M6) AND -bolt", '"soup" noon/operator', "lamp 红色报警灯 " * 900]
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=["words", "signs", "quotes", "long"])
 def test_with_weight_0_the_order_is_that_of_the_servers_full_text_index(documented, question):
     plain = """CALL db.index.fulltext.queryNodes('kg_pipeline_chunk_text', $words) YIELD node, score
                RETURN node.id AS id, score ORDER BY score DESC, id LIMIT 10"""

@@ -163,3 +163,29 @@ def test_what_cannot_be_made_is_said(carded, tmp_path, options, says):
     assert result.exit_code != 0
     assert says in " ".join(result.output.split())
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.browser
+def test_the_site_is_searched_by_name_and_asks_nobody(carded, tmp_path):
+    from chromium import open_page
+
+    assert carded.command("cards", "--all", "--output", str(tmp_path)).exit_code == 0
+    with open_page(width=375) as page:
+        asked, said = [], []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: said.append(message.text))
+        page.goto((tmp_path / "index.html").as_uri())
+        page.keyboard.press("/")
+        page.keyboard.type("扭矩")
+        assert page.locator(".entry:visible .name").all_inner_texts() == ["torque wrench"]
+        assert page.locator("[role=status]").inner_text() == "1 concepts, 0 documents"
+        page.keyboard.press("Escape")
+        assert page.locator(".entry:visible").count() == 7
+        page.get_by_role("link", name="torque wrench").first.click()
+        assert page.locator("h1").inner_text() == "torque wrench"
+        assert page.evaluate("[...document.images].every((each) => each.complete && each.naturalWidth > 0)")
+        page.locator("a.source").first.click()
+        assert page.locator(".step:target h2").inner_text() == "Step 7: tighten the M6 bolt"
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert all(url.startswith("file:") for url in asked)
+        assert said == []
