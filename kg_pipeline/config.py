@@ -330,6 +330,14 @@ class _File(_Section):
 
 def load_collections(path: Path) -> dict[str, Collection]:
     """The collections of a collections.yaml, by name. Raises ConfigError."""
+    collections, broken = read_collections(path)
+    if broken:
+        raise next(iter(broken.values()))
+    return collections
+
+
+def read_collections(path: Path) -> tuple[dict[str, Collection], dict[str, ConfigError]]:
+    """The collections of a file that are valid, and what is wrong with the others. Raises ConfigError for the file."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -346,13 +354,14 @@ def load_collections(path: Path) -> dict[str, Collection]:
         file = _File.model_validate(data, context=context)
     except ValidationError as error:
         raise ConfigError(_explain(path, tree, error, ())) from error
-    collections = {}
+    collections, broken = {}, {}
     for name, section in file.collections.items():
         try:
             collections[name] = Collection.model_validate({"name": name, **section}, context=context)
         except ValidationError as error:
-            raise ConfigError(_explain(path, tree, error, ("collections", name))) from error
-    return collections
+            broken[name] = ConfigError(_explain(path, tree, error, ("collections", name)))
+            broken[name].__cause__ = error
+    return collections, broken
 
 
 def dump_collection(collection: Collection) -> str:

@@ -6,21 +6,17 @@ from typing import Any
 import dagster as dg
 
 from assets import calibration, candidates, embeddings, evaluation, graph, ingestion, reports, scoring
+from kg_pipeline.orchestration.changed_files import changed_files
 from kg_pipeline.orchestration.checks import checks
+from kg_pipeline.orchestration.executor import step_processes
 from kg_pipeline.orchestration.io_manager import TableIOManager
 from kg_pipeline.orchestration.jobs import calibrate, evaluate, whole_path, without_graph
 from kg_pipeline.orchestration.schedules import nightly, weekly_calibration
-from kg_pipeline.orchestration.sensors import new_collections
+from kg_pipeline.orchestration.sensors import dead_runs, new_collections
 from resources.collections import Collections
 from resources.graph import Graph
 from resources.reranker import RerankerResource
 from resources.tables import Tables
-
-# A process per step, forked from one that has imported what is slow to import: spawning each anew takes seconds per
-# step, and a run has ten. Not polars: it starts threads when imported, and a fork does not take those along.
-step_processes = dg.multiprocess_executor.configured(
-    {"start_method": {"forkserver": {"preload_modules": ["dagster", "neo4j", "scipy.sparse"]}}}
-)
 
 
 def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
@@ -40,7 +36,7 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
         asset_checks=checks,
         jobs=[whole_path, without_graph, evaluate, calibrate],
         schedules=[nightly, weekly_calibration],
-        sensors=[new_collections],
+        sensors=[new_collections, changed_files, dead_runs],
         resources=resources,
         executor=step_processes,
     )

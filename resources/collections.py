@@ -5,8 +5,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from kg_pipeline.config import Collection, ConfigError, Settings, dump_collection
-from kg_pipeline.known_collections import REGISTERED, collection_files, known_collections
+from kg_pipeline.config import Collection, ConfigError, Settings, dump_collection, read_collections
+from kg_pipeline.known_collections import REGISTERED, collection_files
 
 
 class Collections(dg.ConfigurableResource):
@@ -19,16 +19,33 @@ class Collections(dg.ConfigurableResource):
     """JSON of one collection that stands in for the configured one of that name, for one run."""
 
     def all(self) -> dict[str, Collection]:
-        """Every collection by name. Raises ConfigError."""
-        found = known_collections(self._home, Path(self.config) if self.config else None)
+        """Every collection by name. Raises ConfigError when one is not valid."""
+        found, broken = self.read()
+        if broken:
+            raise next(iter(broken.values()))
+        return found
+
+    def read(self) -> tuple[dict[str, Collection], dict[str, ConfigError]]:
+        """The valid collections by name, and what is wrong with the others. Raises ConfigError for a whole file."""
+        found: dict[str, Collection] = {}
+        broken: dict[str, ConfigError] = {}
+        for file in self._files():
+            valid, wrong = read_collections(file)
+            found, broken = {**found, **valid}, {**broken, **wrong}
+            # A section that is not valid is not replaced by the weaker one of the same name.
+            found = {name: collection for name, collection in found.items() if name not in wrong}
+            broken = {name: error for name, error in broken.items() if name not in valid}
         if self.override:
             collection = Collection.model_validate(json.loads(self.override))
             found[collection.name] = collection
-        return found
+            broken.pop(collection.name, None)
+        return found, broken
 
     def get(self, name: str) -> Collection:
-        """One collection. Raises ConfigError, naming those that exist."""
-        found = self.all()
+        """One collection, whatever is wrong with others. Raises ConfigError, naming those that exist."""
+        found, broken = self.read()
+        if name in broken:
+            raise broken[name]
         if name not in found:
             known = ", ".join(sorted(found)) or "none"
             raise ConfigError(f"no collection {name!r} in {' or '.join(map(str, self._files()))}; there are: {known}")

@@ -26,7 +26,8 @@ def dev(
     ] = None,
 ) -> None:
     """Start Dagster's web UI and daemon on HOME, with the embedded graph unless NEO4J_URI is set."""
-    from kg_pipeline.orchestration.instance import dagster_home, open_instance, release_dead_runs
+    from kg_pipeline.orchestration.dead_runs import release_dead_runs
+    from kg_pipeline.orchestration.instance import dagster_home, open_instance
     from kg_pipeline.orchestration.partitions import sync_partitions
     from resources.collections import Collections
 

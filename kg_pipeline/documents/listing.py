@@ -95,6 +95,6 @@ def _list(
         if entry.is_dir(follow_symlinks=False):
             if not is_skipped_folder(entry.name) and not is_never_content(Path(entry.path)):
                 yield from _list(root, Path(entry.path), path, chosen)
-        elif chosen.includes(path) and not (entry.is_symlink() and entry.is_dir()):
+        elif chosen.includes(path) and not (entry.is_symlink() and Path(entry.path).is_dir()):
             leaves = entry.is_symlink() and _leaves(root, entry.path)
             yield DocumentFile(root, table_path(root, path), Path(entry.path), leaves)

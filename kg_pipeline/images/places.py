@@ -130,7 +130,7 @@ def _walk(folder: Path, table_path: Callable[[str], str], name: str, wanted: Cal
             if entry.is_dir(follow_symlinks=False):
                 if wanted(f"{inner}/") and not is_never_content(Path(entry.path)):
                     pending.append(f"{inner}/")
-            elif entry.is_symlink() and (is_image or entry.is_dir()):
+            elif entry.is_symlink() and (is_image or Path(entry.path).is_dir()):
                 if wanted(inner) and (listed := _link(Path(entry.path), table_path(inner), real, is_image)):
                     yield listed
             elif is_image and wanted(inner):

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,7 +13,8 @@ from typing import Any
 import dagster as dg
 
 from kg_pipeline.config import Collection
-from kg_pipeline.orchestration.instance import PROCESS_TAG, open_instance, release_dead_runs, this_process
+from kg_pipeline.orchestration.dead_runs import process_tag, release_dead_runs
+from kg_pipeline.orchestration.instance import open_instance
 from kg_pipeline.orchestration.partitions import sync_partitions
 from kg_pipeline.storage import TableStore
 from kg_pipeline.storage.atomic import replacing
@@ -99,7 +101,7 @@ def run_collection(
     full_refresh: bool = False,
 ) -> RunSummary:
     """Materialize every asset of a collection in this process and write HOME/last_run.json."""
-    started = time.monotonic()
+    started, run_id = time.monotonic(), str(uuid.uuid4())
     ops = {"knowledge_graph": {"config": {"allow_mass_delete": allow_mass_delete, "full_refresh": full_refresh}}}
     job = definitions.resolve_job_def("whole_path" if with_graph else "without_graph")
     with open_instance(home) as instance:
@@ -108,7 +110,8 @@ def run_collection(
         result = job.execute_in_process(
             instance=instance,
             partition_key=collection.name,
-            tags={PROCESS_TAG: this_process()},
+            run_id=run_id,
+            tags=process_tag(run_id),
             run_config={**QUIET, "ops": ops} if with_graph else QUIET,
             raise_on_error=False,
         )

@@ -11,6 +11,7 @@ from kg_pipeline.orchestration.partitions import sync_partitions
 from kg_pipeline.orchestration.schedules import nightly
 from kg_pipeline.orchestration.sensors import new_collections
 from resources.collections import Collections
+from resources.tables import Tables
 
 DEFINITIONS = build_defs()
 
@@ -63,10 +64,11 @@ def test_a_broken_configuration_changes_nothing(instance, tmp_path):
     assert "line 1" in result.skip_reason.skip_message
 
 
-def test_the_nightly_schedule_runs_every_collection(instance):
+def test_the_nightly_schedule_runs_every_collection(instance, tmp_path):
     sync_partitions(instance, ["b", "a"])
+    resources = {"collections": configure(tmp_path, "a", "b"), "tables": Tables(home=str(tmp_path / "home"))}
     context = dg.build_schedule_context(
-        instance=instance, scheduled_execution_time=datetime(2026, 11, 22, 2, tzinfo=UTC)
+        instance=instance, resources=resources, scheduled_execution_time=datetime(2026, 11, 22, 2, tzinfo=UTC)
     )
     assert [(request.partition_key, request.run_key) for request in nightly(context)] == [
         ("a", "2026-11-22:a"),
@@ -74,7 +76,8 @@ def test_the_nightly_schedule_runs_every_collection(instance):
     ]
 
 
-def test_both_start_stopped():
+def test_what_requests_runs_starts_stopped():
     repository = DEFINITIONS.get_repository_def()
-    assert repository.get_schedule_def("nightly").default_status is dg.DefaultScheduleStatus.STOPPED
-    assert repository.get_sensor_def("new_collections").default_status is dg.DefaultSensorStatus.STOPPED
+    running = {sensor.name for sensor in repository.sensor_defs if sensor.default_status.name == "RUNNING"}
+    assert running == {"dead_runs"}
+    assert all(schedule.default_status.name == "STOPPED" for schedule in repository.schedule_defs)

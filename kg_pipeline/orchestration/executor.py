@@ -1,0 +1,50 @@
+"""The executor: a process per step, a run that says which process it is, and slots that are free when it ends."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from kg_pipeline.orchestration.dead_runs import process_tag
+
+# Forked from a server that has imported what is slow to import: spawning each anew takes seconds per step, and a run
+# has a dozen. Not polars: it starts threads when imported, and a fork does not take those along.
+PRELOADED = ["kg_pipeline.orchestration.dies_with_parent", "dagster", "neo4j", "scipy.sparse"]
+DEFAULTS = {"start_method": {"forkserver": {"preload_modules": PRELOADED}}}
+
+
+class StepProcesses(dg.Executor):
+    """Dagster's executor of a process per step, and what is needed for a killed or cancelled run to free its slots."""
+
+    def __init__(self, steps: dg.Executor) -> None:
+        self._steps = steps
+
+    @property
+    def retries(self) -> Any:
+        """As Dagster's."""
+        return self._steps.retries
+
+    def execute(self, plan_context, execution_plan) -> Iterator[dg.DagsterEvent]:  # type: ignore[no-untyped-def]
+        """Tag the run with this process, execute its steps, free what they held."""
+        instance, run_id = plan_context.instance, plan_context.run_id
+        instance.add_run_tags(run_id, process_tag(run_id))
+        try:
+            yield from self._steps.execute(plan_context, execution_plan)
+        finally:
+            # Dagster leaves the slot of a cancelled step, as it cannot know whether the step has ended. Here it has:
+            # the executor joins its processes, and they die with this one.
+            instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+
+
+def _step_processes(context: dg.InitExecutorContext) -> StepProcesses:
+    create = dg.multiprocess_executor.executor_creation_fn
+    assert create is not None
+    return StepProcesses(create(context))
+
+
+step_processes = dg.ExecutorDefinition(
+    name="step_processes",
+    config_schema=dg.multiprocess_executor.config_schema.as_field(),
+    requirements=dg.multiple_process_executor_requirements(),
+    executor_creation_fn=_step_processes,
+).configured(DEFAULTS, name="step_processes")
