@@ -96,6 +96,20 @@ class Settings(BaseSettings):
         description="token of the server that `reranker: remote` asks",
     )
 
+    webhook_url: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="KG_PIPELINE_WEBHOOK_URL",
+        description="where digests go; unset: nowhere",
+    )
+    webhook_format: Literal["json", "slack"] | None = Field(
+        None,
+        validation_alias="KG_PIPELINE_WEBHOOK_FORMAT",
+        description="json or slack; unset: slack for hooks.slack.com, else json",
+    )
+    dagster_url: str | None = Field(
+        None, validation_alias="KG_PIPELINE_DAGSTER_URL", description="address of Dagster's UI, for links in digests"
+    )
+
     graph_names: Annotated[dict[str, str], NoDecode] = Field(
         default_factory=dict,
         validation_alias="KG_PIPELINE_GRAPH_NAMES",

@@ -3,7 +3,7 @@
 import dagster as dg
 
 # Measuring quality takes several passes over a collection and changes nothing in its graph.
-PATH = dg.AssetSelection.all() - dg.AssetSelection.groups("quality")
+PATH = dg.AssetSelection.all() - dg.AssetSelection.groups("quality") - dg.AssetSelection.assets("collections")
 
 whole_path = dg.define_asset_job(
     "whole_path",

@@ -1,7 +1,6 @@
 """One whole run of a collection in this process, through the same assets as in Dagster, and what it found."""
 
 import json
-import re
 import time
 import uuid
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ import dagster as dg
 
 from kg_pipeline.config import Collection
 from kg_pipeline.orchestration.dead_runs import process_tag, release_dead_runs
+from kg_pipeline.orchestration.failures import INTERRUPTED, failure_message
 from kg_pipeline.orchestration.instance import open_instance
 from kg_pipeline.orchestration.partitions import sync_partitions
 from kg_pipeline.storage import TableStore
@@ -22,8 +22,6 @@ from kg_pipeline.tables import TABLES
 
 # Dagster's own log lines would bury the progress bars; a failure is reported by us.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
-INTERRUPTED = "interrupted; what was done is kept, run again to go on"
 
 
 @dataclass(frozen=True)
@@ -155,22 +153,7 @@ def _summarize(result: dg.ExecuteInProcessResult, home: Path, name: str, seconds
 
 def _failures(result: dg.ExecuteInProcessResult) -> list[Failure]:
     failed = [event for event in result.all_events if event.is_step_failure]
-    return [Failure(event.step_key or "", _message(event)) for event in failed]
-
-
-def _message(event: dg.DagsterEvent) -> str:
-    """What the domain said: the first error in the chain that is not Dagster's wrapping."""
-    failure = event.step_failure_data
-    if failure.user_failure_data and failure.user_failure_data.description:
-        return failure.user_failure_data.description
-    error = failure.error
-    if error is not None and error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
-        return INTERRUPTED
-    while error is not None and error.cause is not None and (error.cls_name or "").startswith("Dagster"):
-        error = error.cause
-    if error is None:
-        return "no reason was recorded"
-    return re.sub(r"^kg_pipeline\.[\w.]+: ", "", error.message.strip())
+    return [Failure(event.step_key or "", failure_message(event)) for event in failed]
 
 
 def _count(store: TableStore, table: str, collection: str, column: str) -> dict[str, int]:

@@ -76,8 +76,8 @@ def test_the_nightly_schedule_runs_every_collection(instance, tmp_path):
     ]
 
 
-def test_what_requests_runs_starts_stopped():
+def test_what_requests_runs_or_tells_others_starts_stopped():
     repository = DEFINITIONS.get_repository_def()
     running = {sensor.name for sensor in repository.sensor_defs if sensor.default_status.name == "RUNNING"}
-    assert running == {"dead_runs"}
+    assert running == {"dead_runs", "failures", "old_runs"}
     assert all(schedule.default_status.name == "STOPPED" for schedule in repository.schedule_defs)

@@ -49,7 +49,8 @@ def test_the_data_goes_one_way():
 
 
 def test_every_asset_is_partitioned_by_collection_and_says_what_it_is():
-    for node in build_defs().resolve_asset_graph().asset_nodes:
+    graph = build_defs().resolve_asset_graph()
+    for node in (graph.get(key) for key in graph.materializable_asset_keys):
         assert node.partitions_def.name == "collections", node.key
         assert node.description, node.key
         assert node.code_version, node.key
