@@ -22,7 +22,7 @@ from kg_pipeline.orchestration.instance import dagster_home
 # The daemon looks for new backfills every 30 s; a test has no time for that.
 DAEMON = """
 import dagster._daemon.controller as controller, dagster._daemon.cli as cli
-controller.DEFAULT_DAEMON_INTERVAL_SECONDS = 2
+controller.DEFAULT_DAEMON_INTERVAL_SECONDS = 5
 cli.main()
 """
 WORKSPACE = "load_from:\n  - grpc_server: {{host: 127.0.0.1, port: {port}, location_name: kg_pipeline}}\n"
@@ -61,7 +61,7 @@ class DagsterServers:
     def status(self, backfill: str) -> str:
         return self.ask(BACKFILL, id=backfill)["partitionBackfillOrError"]["status"]
 
-    def finished(self, backfill: str, seconds: float = 300) -> str:
+    def finished(self, backfill: str, seconds: float = 900) -> str:
         """The status of a backfill when it has ended."""
         wait_for(lambda: self.status(backfill) not in {"REQUESTED", "CANCELING", "FAILING"}, seconds, "a backfill")
         return self.status(backfill)

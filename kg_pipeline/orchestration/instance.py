@@ -5,19 +5,22 @@ from pathlib import Path
 import dagster as dg
 
 # The gpu pool holds one step at a time unless somebody raises it to the number of cards; the queue counts steps, not
-# runs. `nux` is the newsletter window that would cover the UI at its first visit.
+# runs. A collection has one run at a time, and so one writer: pools have fixed names, one per collection there cannot be.
+# `nux` is the newsletter window that would cover the UI at its first visit.
 DAGSTER_YAML = """\
 concurrency:
   pools:
     default_limit: 1
     granularity: op
-  runs: {max_concurrent_runs: 4}
+  runs:
+    max_concurrent_runs: 4
+    tag_concurrency_limits: [{key: dagster/partition, value: {applyLimitPerUniqueValue: true}, limit: 1}]
 run_monitoring:
   enabled: true
   free_slots_after_run_end_seconds: 300
 retention:
   schedule: {purge_after_days: 90}
-  sensor: {purge_after_days: {skipped: 3, success: 14}}
+  sensor: {purge_after_days: {skipped: 3, success: 14, failure: 14, started: 14}}
 nux: {enabled: false}
 telemetry: {enabled: false}
 """
