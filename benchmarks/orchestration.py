@@ -26,7 +26,7 @@ from dagster._core.test_utils import create_test_daemon_workspace_context, freez
 from dagster._core.workspace.load_target import ModuleTarget
 from dagster._daemon.sensor import execute_sensor_iteration
 from dagster._scheduler.scheduler import launch_scheduled_runs
-from dagster_graphql import execute_query
+from dagster_graphql.cli import execute_query
 
 from kg_pipeline.definitions import build_defs
 from kg_pipeline.orchestration.changed_files import changed_files, read_seen

@@ -190,11 +190,11 @@ def test_a_run_killed_while_it_scores_loses_nothing_repeats_nothing_and_frees_th
 
 
 def test_two_runs_never_score_at_once_and_a_cancelled_backfill_frees_the_gpu(stations):
-    for name in ("b", "c"):
+    for name in ("a", "b"):
         stations.write(name, "violet", "Its valve is checked every week.")
     stations.hold()
     begun = stations.count("begin")
-    backfill = stations.dagster.backfill(PATH, ["b", "c"])
+    backfill = stations.dagster.backfill(PATH, ["a", "b"])
     wait_for(lambda: stations.count("begin") > begun, 600, "a step to score")
     blocked = "Step blocked by limit for pool gpu"
     wait_for(lambda: blocked in all_messages(stations, backfill), 400, "the other run to wait for the GPU")
@@ -208,7 +208,7 @@ def test_two_runs_never_score_at_once_and_a_cancelled_backfill_frees_the_gpu(sta
     assert set(stations.runs_of(backfill).values()) == {"CANCELED"}
 
     stations.go_on()
-    assert stations.run(["b", "c"]) == {"b": "SUCCESS", "c": "SUCCESS"}
+    assert stations.run(["a", "b"]) == {"a": "SUCCESS", "b": "SUCCESS"}
     scoring: set[str] = set()
     for process, event, *_ in stations.log():
         if event == "begin":
