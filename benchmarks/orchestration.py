@@ -102,7 +102,7 @@ def many_collections(root: Path, number: int) -> dict[str, float]:
             instance=instance, resources=resources, scheduled_execution_time=datetime.now(UTC)
         )
         figures["tick_nightly_s"] = clock(lambda: list(nightly(schedule)))
-        target = ModuleTarget("kg_pipeline.definitions", None, None)
+        target = ModuleTarget("kg_pipeline.definitions", None, None, "kg_pipeline")
         with create_test_daemon_workspace_context(target, instance) as workspace:
             for name, query in QUERIES.items():
                 answers: list[Any] = []
@@ -115,7 +115,7 @@ def a_day(root: Path, number: int, hours: int) -> dict[str, float]:
     """What hours of ticks leave behind, and what is left of it when retention has passed."""
     names = make_home(root, number)
     os.environ["KG_PIPELINE_HOME"] = str(root / "home")
-    target, logger = ModuleTarget("kg_pipeline.definitions", None, None), logging.getLogger("bench")
+    target, logger = ModuleTarget("kg_pipeline.definitions", None, None, "kg_pipeline"), logging.getLogger("bench")
     with open_instance(root / "home") as instance:
         sync_partitions(instance, names)
         with create_test_daemon_workspace_context(target, instance) as workspace:
