@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 # The gpu pool holds one step at a time unless somebody raises it to the number of cards; the queue counts steps, not
-# runs. A collection has one run at a time, and so one writer: pools have fixed names, one per collection there cannot be.
+# runs. A collection has one run at a time, and so one writer: the names of pools are fixed, it cannot have its own.
 # `nux` is the newsletter window that would cover the UI at its first visit.
 DAGSTER_YAML = """\
 concurrency:

@@ -131,3 +131,9 @@ def test_archives_manifests_and_the_glossary_count(make_collection, tmp_path):
     )
     names = {entry.file.name for entry in list_inputs(collection)}
     assert names == {"pictures.zip", "list.csv", "loose.png", "words.csv"}
+
+
+def test_links_that_lead_to_themselves_are_no_reason_to_stop(scan, tmp_path):
+    for name in ("loop", "loop.md", "loop.png"):
+        (tmp_path / "docs" / name).symlink_to(name)
+    assert scan().fingerprint
