@@ -16,6 +16,7 @@ from kg_pipeline.commands.search import search
 from kg_pipeline.commands.serve import serve
 from kg_pipeline.commands.tables import ocr_import, tables
 from kg_pipeline.commands.upgrade import upgrade
+from kg_pipeline.commands.watch import watch
 from kg_pipeline.config import ConfigError
 from kg_pipeline.graph import GraphError
 from kg_pipeline.storage import StorageError
@@ -23,7 +24,8 @@ from kg_pipeline.storage import StorageError
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Pictures for a knowledge graph."
 )
-for command in (demo, run, search, cards, mcp, serve, tables, score, evaluate, calibrate, dev, doctor, upgrade):
+commands = (demo, run, search, cards, mcp, serve, watch, tables, score, evaluate, calibrate, dev, doctor, upgrade)
+for command in commands:
     app.command()(command)
 app.add_typer(graph.app, name="graph")
 app.add_typer(review.app, name="review")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kg_pipeline.config import Limits
+from kg_pipeline.gbk import gbk_text
 from kg_pipeline.images.errors import SkippedError, UnreadableError
 
 # What zipfile and tarfile let through for damaged or unknown input.
@@ -30,6 +31,8 @@ ARCHIVE_ERRORS = (
     ValueError,
     KeyError,
 )
+UTF_8_NAME = 0x800
+"""Flag of a zip member."""
 UNSAFE_NAME = re.compile(r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)")
 
 
@@ -82,21 +85,22 @@ class ZipImages:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._zip = zipfile.ZipFile(path)
+        self._infos = {_zip_name(info): info for info in self._zip.infolist() if not info.is_dir()}
 
     def members(self, limits: Limits) -> list[Member]:
         """See Archive."""
-        infos = {info.filename: info for info in self._zip.infolist() if not info.is_dir()}
-        check_size(self._path, len(self._zip.infolist()), sum(info.file_size for info in infos.values()), limits)
+        unpacked = sum(info.file_size for info in self._infos.values())
+        check_size(self._path, len(self._zip.infolist()), unpacked, limits)
         return [
-            Member(info.filename, info.file_size, _zip_time(info), self._problem(info, limits))
-            for info in infos.values()
+            Member(name, info.file_size, _zip_time(info), self._problem(name, info, limits))
+            for name, info in self._infos.items()
         ]
 
     def read(self, name: str, limits: Limits) -> bytes:
         """See Archive."""
         try:
-            info = self._zip.getinfo(name)
-            if problem := self._problem(info, limits):
+            info = self._infos[name]
+            if problem := self._problem(name, info, limits):
                 raise SkippedError(f"{self._path}: {name}: {problem}")
             with self._zip.open(info) as file:
                 return file.read(min(info.file_size, limits.image_bytes) + 1)
@@ -108,8 +112,8 @@ class ZipImages:
         self._zip.close()
 
     @staticmethod
-    def _problem(info: zipfile.ZipInfo, limits: Limits) -> str | None:
-        if UNSAFE_NAME.search(info.filename):
+    def _problem(name: str, info: zipfile.ZipInfo, limits: Limits) -> str | None:
+        if UNSAFE_NAME.search(name):
             return "its name leaves the archive"
         if info.flag_bits & 1:
             return "it is encrypted"
@@ -192,6 +196,20 @@ def check_size(path: Path, members: int, total: int, limits: Limits) -> None:
         raise SkippedError(f"{path}: has more than {limits.archive_members} members (limits.archive_members)")
     if total > limits.archive_bytes:
         raise SkippedError(f"{path}: unpacks to more than {limits.archive_bytes} bytes (limits.archive_bytes)")
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    """The name as its maker saw it: where it does not say that it is UTF-8, it may be so still, or GBK."""
+    if info.flag_bits & UTF_8_NAME or info.filename.isascii():
+        return info.filename
+    try:
+        data = info.filename.encode("cp437")  # what zipfile took it for, as the format says
+    except UnicodeEncodeError:
+        return info.filename
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return gbk_text(data) or info.filename
 
 
 def _zip_time(info: zipfile.ZipInfo) -> datetime | None:
