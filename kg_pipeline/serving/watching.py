@@ -1,5 +1,6 @@
 """The watched folder: a query in a .txt and pictures in the .zip of the same name become a result file, unattended."""
 
+import glob
 import json
 import logging
 import time
@@ -169,6 +170,8 @@ class Watcher:
             raise JobError(f"{problem}, and did not change for {self._patience:.0f} s")
         query, pictures = read_query(job.query), read_pictures(job.archive, self._limits)
         answer = self._answer(query, pictures)
+        for left in self._output.glob(f".{glob.escape(result.name)}.*.tmp"):
+            left.unlink()  # of a watcher that was killed while it wrote
         with replacing(result) as beside:
             beside.write_text(json.dumps(answer.as_json(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         unscored = sum(each.score is None for each in answer.results)

@@ -179,7 +179,7 @@ def test_bombs_are_refused_by_ratio_size_and_number(place):
     place.put("bytes", members={"a.png": b"x" * 20_000})
     place.put("members", members={f"{number}.png": png() for number in range(30)})
     place.watcher(limits=limits).run_once()
-    reasons = {job.name.partition("Z_")[2]: (job / "reason.txt").read_text() for job in place.ended("failed")}
+    reasons = {job.name.rpartition("_")[2]: (job / "reason.txt").read_text() for job in place.ended("failed")}
     assert "packed tighter than 200 to 1" in reasons["ratio"]
     assert "archive_bytes" in reasons["bytes"]
     assert "archive_members" in reasons["members"]
