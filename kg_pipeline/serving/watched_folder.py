@@ -152,12 +152,9 @@ class WatchFolder:
         """Jobs that a crash left, and those of them that lost a file meanwhile. Raises OSError."""
         jobs, broken = [], []
         working = self.folder / WORKING
-        for folder in sorted(working.iterdir()) if working.is_dir() else []:
+        for folder in sorted(path for path in working.iterdir() if path.is_dir()) if working.is_dir() else []:
             if not (folder / RECORD).is_file():
-                # Killed before anything was moved.
-                for left in folder.iterdir():
-                    left.unlink()
-                folder.rmdir()
+                _remove_unless_somebodys(folder)
                 continue
             record = json.loads((folder / RECORD).read_text(encoding="ascii"))
             pair = Pair("", self.folder / record["query"], self.folder / record["archive"])
@@ -207,6 +204,15 @@ class WatchFolder:
             if not (folder / path.name).exists():
                 path.rename(folder / path.name)
         return Job(folder, folder / pair.query.name, folder / pair.archive.name)
+
+
+def _remove_unless_somebodys(folder: Path) -> None:
+    """Remove what a watcher left that was killed before it moved anything; what else lies there is not ours."""
+    left = list(folder.iterdir())
+    if all(path.name.startswith(f".{RECORD}.") for path in left):
+        for path in left:
+            path.unlink()
+        folder.rmdir()
 
 
 def _is(path: Path, identity: Identity) -> bool:

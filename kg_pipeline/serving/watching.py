@@ -55,7 +55,7 @@ class Watcher:
         patience_seconds: float = PATIENCE_SECONDS,
         limits: Limits = WATCH_LIMITS,
     ) -> None:
-        """`output` is made when there is a result."""
+        """Nothing is made or looked at yet."""
         self._files = WatchFolder(folder)
         self._output = output
         self._answer = answer
@@ -74,6 +74,7 @@ class Watcher:
 
         A folder that is away for a while, as a share may be, is waited for.
         """
+        self._output.mkdir(parents=True, exist_ok=True)
         with self._files.locked():
             while not stopped.is_set():
                 outcome = self._round()
@@ -81,6 +82,7 @@ class Watcher:
 
     def run_once(self) -> Outcome:
         """What is there now and does not change between two looks. Raises WatchError, OSError."""
+        self._output.mkdir(parents=True, exist_ok=True)
         with self._files.locked():
             first = self._work()
             time.sleep(self._poll)
@@ -107,7 +109,8 @@ class Watcher:
             self._begun = True
             for job in broken:
                 self._fail(job, "a file of the job was taken away or replaced while no watcher was running", outcome)
-        waiting, self._waiting = self._waiting, []
+        # Removed as a whole by a person, it is no job any more.
+        waiting, self._waiting = [job for job in self._waiting if job.folder.is_dir()], []
         for job in waiting:
             self._process(job, outcome)
         # The scorer, or the folder for results, is away: leave the others where people can still see them.
@@ -157,7 +160,14 @@ class Watcher:
         except ServingError as error:
             self._wait(job, f"the scorer is away: {error}")
         except OSError as error:
-            self._wait(job, f"{error.filename or 'a folder'}: {error.strerror or type(error).__name__}")
+            if self._was_taken_away(job):
+                self._fail(job, "a file of the job was taken away while it was worked on", outcome)
+            else:
+                self._wait(job, f"{error.filename or 'a folder'}: {error.strerror or type(error).__name__}")
+
+    def _was_taken_away(self, job: Job) -> bool:
+        """Whether a person has removed a file of the job; not so when the whole folder is away."""
+        return job.folder.is_dir() and not (job.query.exists() and job.archive.exists())
 
     def _score(self, job: Job) -> None:
         result = self._output / f"{job.label}{RESULT}"
@@ -165,6 +175,8 @@ class Watcher:
             # Written whole before a crash; only the move was missing.
             logger.info("job %s: its result was there already", job.shown)
             return
+        # A share that is away must not be replaced by a local folder of its name.
+        self._output.stat()
         started = time.monotonic()
         if problem := incomplete(job.query, job.archive):
             raise JobError(f"{problem}, and did not change for {self._patience:.0f} s")

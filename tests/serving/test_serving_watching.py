@@ -164,7 +164,7 @@ def test_an_archive_that_may_harm_is_refused_whole_and_says_why(place, member, d
         archive.writestr(member, data)
     assert place.watcher().run_once().failed == 1
     assert reason in place.reason()
-    assert not place.results.exists()
+    assert place.found() == []
 
 
 def test_bombs_are_refused_by_ratio_size_and_number(place):
@@ -318,6 +318,43 @@ def test_a_running_watcher_takes_what_arrives_while_it_scores_and_waits_for_a_fo
         go_on.set()
         thread.join(20)
     assert len(place.ended("done")) == 3
+
+
+def test_a_folder_for_results_that_goes_away_is_waited_for_and_not_made_anew(place, monkeypatch, caplog):
+    monkeypatch.setattr(watching, "RETRY_SECONDS", 0.1)
+    stopped = threading.Event()
+    thread = threading.Thread(target=place.watcher().run, args=(stopped,))
+    thread.start()
+    try:
+        _until(place.results.is_dir)
+        place.results.rmdir()
+        place.put()
+        _until(lambda: "_line2 waits: " in caplog.text)
+        assert not place.results.exists()
+        place.results.mkdir()
+        _until(lambda: len(place.found()) == 1)
+    finally:
+        stopped.set()
+        thread.join(20)
+
+
+def test_what_a_person_puts_into_or_takes_out_of_working_hurts_nothing(place):
+    def away(query, pictures):
+        raise UnavailableError("away")
+
+    place.put("removed")
+    watcher = place.watcher(away)
+    assert watcher.run_once().waiting == 1
+    (job,) = place.ended("working")
+    (job / "removed.zip").unlink()
+    (place.jobs / "working" / "mine").mkdir()
+    (place.jobs / "working" / "mine" / "letter.doc").write_text("x")
+    (place.jobs / "working" / ".DS_Store").write_text("x")
+    assert watcher.run_once().failed == 1
+    assert "taken away" in place.reason()
+    place.put("next")
+    assert place.watcher().run_once().done == 1
+    assert (place.jobs / "working" / "mine" / "letter.doc").exists()
 
 
 def _until(holds, seconds: float = 10) -> None:
