@@ -117,6 +117,7 @@ class RemoteReranker:
 
     def explain(self, image: bytes, text: str) -> Reason:
         """A reason by the server's model. Raises RerankerError, ValueError."""
+        self._ended.clear()
         try:
             return self._patiently(lambda: self._server.explain(image, text))
         except RefusedError as error:

@@ -264,7 +264,11 @@ def test_a_server_without_a_model_is_no_reranker(server, reranker):
 
 
 def test_a_reason_is_written_by_the_servers_model(server, reranker):
-    assert reranker().explain(b"picture", "text").why == "red"
+    mine = reranker()
+    list(mine.score(groups(1)))
+    answers = iter([Answer(None, 429, {"Retry-After": "0"})] * 6)
+    server.refuse = lambda _: next(answers, None)
+    assert mine.explain(b"picture", "text").why == "red"
     server.refuse = lambda _: Answer({"detail": "no"}, 400)
     with pytest.raises(ValueError, match="refuses the pair"):
         reranker().explain(b"picture", "text")
