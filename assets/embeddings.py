@@ -1,10 +1,11 @@
-"""Vectors of the passages, for those who search the graph by meaning."""
+"""Vectors of passages and of the words of pictures: for blocking, and for those who search the graph by meaning."""
 
 from dataclasses import asdict
 
 import dagster as dg
 import polars as pl
 
+from kg_pipeline.candidates import picture_texts, read_image_words
 from kg_pipeline.config import Settings
 from kg_pipeline.embedding import EndpointEmbedder, embed_texts
 from kg_pipeline.orchestration.partitions import by_collection
@@ -17,16 +18,22 @@ from resources.tables import Tables
 
 @dg.asset(**table_asset("embeddings"), **by_collection, group_name="ingestion")
 def embeddings(
-    context: dg.AssetExecutionContext, collections: Collections, tables: Tables, chunks: pl.LazyFrame
+    context: dg.AssetExecutionContext,
+    collections: Collections,
+    tables: Tables,
+    chunks: pl.LazyFrame,
+    image_files: pl.LazyFrame,
+    images: pl.LazyFrame,
+    image_texts: pl.LazyFrame,
 ) -> pl.DataFrame:
     """Ask the collection's embedding server for what is not in the cache."""
     section = collections.get(context.partition_key).embeddings
     if section is None:
         return TABLES["embeddings"].empty()
     embedder = EndpointEmbedder(section, Settings().embedding_api_key)
+    pictures = read_image_words(image_files.collect(), images.collect(), image_texts.collect())
+    texts = pl.concat(part.select("text_sha256", "text") for part in (chunks.collect(), picture_texts(pictures)))
     with logged_progress(context):
-        vectors, report = embed_texts(
-            embedder, tables.embedding_cache(), chunks.select("text_sha256", "text").collect()
-        )
+        vectors, report = embed_texts(embedder, tables.embedding_cache(), texts)
     context.add_output_metadata({"embedder": embedder.fingerprint, **asdict(report)})
     return vectors

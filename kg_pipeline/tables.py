@@ -102,6 +102,7 @@ PAIR_FEATURES: Mapping[str, str] = {
     "index_page": "1 when the document is the index page of its directory",
     "siblings": "share of the votes of like images, by their references, for this passage",
     "proximity": "share of the references of the folder's other images that stand in this document",
+    "embedding": "cosine of the vectors of the picture's words and the passage, above the usual one, relative",
     "rivals": "log of how strongly all other passages together claim the image; takes away from each of them",
     "concept_in_name": "1 when the concept is named in the image's file name or folders",
     "concept_in_image": "1 when the concept is named in the text read in the picture",
@@ -317,10 +318,10 @@ TABLES: Mapping[str, Table] = {
         ),
         Table(
             "embeddings",
-            "Vectors of passages, one per distinct text; no rows unless the collection has a section `embeddings`.",
+            "Vectors of passages and of pictures' words, one per distinct text; none without a section `embeddings`.",
             ("text_sha256",),
             _columns(
-                text_sha256=(TEXT, "of the passage's text"),
+                text_sha256=(TEXT, "of the text"),
                 embedder=(TEXT, "fingerprint of the model"),
                 vector=(VECTOR, "of length 1, four decimals; null when the model does not take the text"),
                 error=(TEXT, "why there is no vector"),

@@ -8,6 +8,7 @@ import polars as pl
 from kg_pipeline.candidates.concepts import propose_concepts
 from kg_pipeline.candidates.corpus import Corpus
 from kg_pipeline.candidates.diagnostics import Diagnostics, Tally
+from kg_pipeline.candidates.embedding import Embedding
 from kg_pipeline.candidates.fusion import BIT, REFERENCE, cap, fuse, strategy_lists, within_quota
 from kg_pipeline.candidates.lexical import Lexical, LexicalPassage
 from kg_pipeline.candidates.proximity import Proximity
@@ -51,6 +52,7 @@ def strategies(scoring: Scoring) -> list[Strategy]:
         LexicalPassage(max(1, limit // 2)),
         Proximity(max(1, limit // 4)),
         Sibling(max(1, limit // 4)),
+        Embedding(max(1, limit // 2)),
     ]
 
 

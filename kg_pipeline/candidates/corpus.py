@@ -1,13 +1,16 @@
 """The tables that candidates and evidence are made from, and what both derive from them once."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import polars as pl
 
 from kg_pipeline.candidates.fields import Fields
+from kg_pipeline.candidates.image_words import picture_texts
+from kg_pipeline.candidates.meaning import Meaning, meaning
 from kg_pipeline.candidates.sparse import Matrix
 from kg_pipeline.candidates.votes import FolderVotes, passage_votes
+from kg_pipeline.tables import TABLES
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +25,7 @@ class Corpus:
     image_texts: pl.DataFrame
     concepts: pl.DataFrame
     concept_mentions: pl.DataFrame
+    embeddings: pl.DataFrame = field(default_factory=TABLES["embeddings"].empty)
 
     @cached_property
     def fields(self) -> Fields:
@@ -31,8 +35,17 @@ class Corpus:
     def with_references(self, references: pl.DataFrame) -> "Corpus":
         """The same corpus with other references. The fields, which do not know of references, are computed once."""
         other = replace(self, references=references)
-        other.__dict__["fields"] = self.fields
+        other.__dict__ |= {"fields": self.fields, "meaning": self.meaning}
         return other
+
+    @cached_property
+    def meaning(self) -> Meaning:
+        """Vectors of pictures and passages, as far as the collection has them."""
+        fields = self.fields
+        queries = picture_texts(fields.images)
+        texts = self.chunks.select("chunk_id", "text_sha256")
+        passages = fields.chunk_ids.rename("chunk_id").to_frame().join(texts, on="chunk_id", maintain_order="left")
+        return meaning(self.embeddings, queries["text_sha256"], passages["text_sha256"])
 
     @cached_property
     def visible_references(self) -> pl.DataFrame:

@@ -15,7 +15,7 @@ PASSAGE_SHARE, SPREAD_SHARE = 0.25, 0.5
 """Of the proposals of an image: best passages wherever they stand, then at most `PER_DOCUMENT` of any document."""
 PER_DOCUMENT = 15
 REFERENCE = "reference"
-NAMES = ("lexical", "lexical_passage", "proximity", "sibling", REFERENCE)
+NAMES = ("lexical", "lexical_passage", "proximity", "sibling", "embedding", REFERENCE)
 """Strategies in the order in which a pair lists them; as a set of a pair, bit n stands for the n-th."""
 BIT: Mapping[str, int] = {name: 1 << place for place, name in enumerate(NAMES)}
 TEXTS_AT_ONCE = 250_000

@@ -19,6 +19,7 @@ from kg_pipeline.candidates.tokens import (
     stem,
     telling,
 )
+from kg_pipeline.ids import sha256_text
 
 READ_SOURCES, DESCRIPTION = ("ocr", "svg"), "description"
 MIN_OCR_CONFIDENCE = 0.6  # below it rapidocr mostly reads texture
@@ -91,6 +92,33 @@ def read_image_words(image_files: pl.DataFrame, images: pl.DataFrame, image_text
         ImageWords(image_id, tuple(paths[image_id] or [path]), read.get(image_id, ()), described.get(image_id, ()))
         for image_id, path in images.sort("image_id").select("image_id", "path").iter_rows()
     ]
+
+
+QUERY_CHARACTERS = 2_000
+"""Of what is read in a picture, as much as embedding models take."""
+
+
+def picture_texts(images: list[ImageWords]) -> pl.DataFrame:
+    """What an embedding model is asked about each picture: its names and the lines that its pixels say.
+
+    image_id, text_sha256, text, in the order of `images`; a blank text where nothing is known.
+    """
+    texts = ["\n".join((*_named(image.names), *image.lines))[:QUERY_CHARACTERS] for image in images]
+    return pl.DataFrame(
+        {
+            "image_id": [image.image_id for image in images],
+            "text_sha256": [sha256_text(text) for text in texts],
+            "text": texts,
+        },
+        schema={"image_id": pl.String, "text_sha256": pl.String, "text": pl.String},
+    )
+
+
+def _named(names: tuple[str, ...]) -> list[str]:
+    """Names that say something, as people write them: not `IMG_0412`."""
+    nothing = Vocabulary()
+    said = [name for name in names if any(map(LETTER.search, name_words(name, nothing)))]
+    return [" ".join(name.replace("_", " ").replace("-", " ").split()) for name in said]
 
 
 def _by_image(texts: pl.DataFrame) -> dict[str, tuple[str, ...]]:

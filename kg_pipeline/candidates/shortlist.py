@@ -32,6 +32,8 @@ BLOCK_CELLS = 1_000_000
 
 # A vote outweighs any distance: a document that uses the folder is near, wherever it lies.
 VOTE = 10.0
+ENOUGH_COSINE = 0.1
+"""Above the usual cosine: what the best passage of a picture needs for full marks."""
 Pairs = tuple[Integers, Integers]
 
 
@@ -92,6 +94,12 @@ class Shortlist:
     def passage_votes(self) -> Scores:
         """Share of the votes of like pictures."""
         return cells(self.corpus.passage_votes, self.rows, self.passages)
+
+    @cached_property
+    def likeness(self) -> Scores:
+        """Cosine with the passages above the picture's usual one, as a share of the best."""
+        raw = {"embedding": self.corpus.meaning.scores(self.rows, self.passages)}
+        return _relative(raw, {"embedding": ENOUGH_COSINE}, self.eligible, self.passages >= 0)["embedding"]
 
     @cached_property
     def folder_votes(self) -> Scores:
@@ -173,7 +181,8 @@ def _whole(corpus: Corpus, rows: Integers, asked: Pairs) -> Shortlist:
 
 
 def _found_passages(corpus: Corpus, rows: Integers) -> Pairs:
-    return _joined(corpus.fields.best_passages(rows, PER_FIELD), pairs_of(corpus.passage_votes, rows))
+    found = _joined(corpus.fields.best_passages(rows, PER_FIELD), pairs_of(corpus.passage_votes, rows))
+    return _joined(found, corpus.meaning.best(rows, PER_FIELD)) if corpus.meaning.is_known else found
 
 
 def _found_documents(corpus: Corpus, rows: Integers) -> Pairs:

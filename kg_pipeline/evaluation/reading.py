@@ -38,4 +38,5 @@ def read_corpus(collection: Collection, home: Path, read_nodes: ReadNodes = no_g
         image_texts=texts,
         concepts=usable_concepts(concepts.concepts),
         concept_mentions=concepts.concept_mentions,
+        embeddings=store.read("embeddings", collection.name),
     )

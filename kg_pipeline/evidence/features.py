@@ -50,7 +50,7 @@ def passage_features(
     shortlist: Shortlist, rows: Integers, columns: Integers, rivals: Rivals
 ) -> dict[str, NDArray[np.float64]]:
     """Each feature of pairs of a shortlist, by row and column."""
-    of_passages = shortlist.passage_scores | {"siblings": shortlist.passage_votes}
+    of_passages = shortlist.passage_scores | {"siblings": shortlist.passage_votes, "embedding": shortlist.likeness}
     of_documents = shortlist.document_scores | {"proximity": shortlist.folder_votes}
     documents = shortlist.document_place[rows, columns]
     values: dict[str, NDArray[Any]] = {name: scores[rows, columns] for name, scores in of_passages.items()}

@@ -46,7 +46,14 @@ NO_PASSAGE = 2.5
 PASSAGE = Model(
     intercept=-0.25,
     scale=1.4,
-    weights={**PASSAGE_WEIGHTS, **DOCUMENT_WEIGHTS, "siblings": 2.0, "proximity": 1.0, RIVALS: -1 / SHARPNESS},
+    weights={
+        **PASSAGE_WEIGHTS,
+        **DOCUMENT_WEIGHTS,
+        "siblings": 2.0,
+        "proximity": 1.0,
+        "embedding": 1.0,
+        RIVALS: -1 / SHARPNESS,
+    },
 )
 # Set by judgement, not fitted: there is no ground truth of pictures and concepts. A concept needs two of: named in the
 # file name, read in the picture, mentioned in a passage that is itself likely.

@@ -22,6 +22,7 @@ FINDINGS: Mapping[str, tuple[str, ...]] = {
     "words of the file name stand in the document": ("name_document",),
     "words read in the picture stand in the document": ("ocr_document",),
     "it has the language of the document": ("same_language",),
+    "the words of the picture mean much the same": ("embedding",),
     "like pictures are used here": ("siblings",),
     "the document uses other pictures of the folder": ("proximity",),
     "the concept is in the file name or folder": ("concept_in_name",),

@@ -93,7 +93,7 @@ class Rivals:
 
 def _sums(shortlist: Shortlist) -> Scores:
     """Weighted sum of all features but this one."""
-    of_passages = shortlist.passage_scores | {"siblings": shortlist.passage_votes}
+    of_passages = shortlist.passage_scores | {"siblings": shortlist.passage_votes, "embedding": shortlist.likeness}
     of_documents = shortlist.document_scores | {"proximity": shortlist.folder_votes}
     passage_sum = sum(PASSAGE.weights[name] * scores for name, scores in of_passages.items())
     document_sum = sum(PASSAGE.weights[name] * scores for name, scores in of_documents.items())
