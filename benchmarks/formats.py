@@ -13,6 +13,8 @@ poppler-utils.
 """
 
 import argparse
+import email
+import email.policy
 import json
 import os
 import platform
@@ -242,6 +244,16 @@ def notebook_reference(file: Path) -> tuple[str, int]:
     return "\n".join(re.sub(r"<[^>]*>|\]\([^)]*\)", " ", source) for source in sources), len(pictures)
 
 
+def mail_reference(file: Path) -> tuple[str, int]:
+    message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+    body = message.get_body(("html", "plain"))
+    text = body.get_content() if body else ""
+    if body and body.get_content_subtype() == "html":
+        text = " ".join(html_text(f"<html><body>{text}</body></html>".encode()))
+    pictures = {part.get_payload(decode=True) for part in message.walk() if part.get_content_maintype() == "image"}
+    return text, len(pictures - {None, b""})
+
+
 def bare_pdf(data: bytes) -> None:
     with pdfium.PdfDocument(data) as pdf:
         for number in range(len(pdf)):
@@ -262,8 +274,15 @@ def bare_zip(data: bytes) -> None:
         json.loads(data)
 
 
-BARE: dict[str, Callable[[bytes], None]] = {"pdf": bare_pdf, "email": lambda data: None}
-REFERENCE: dict[str, Callable[[Path], tuple[str, int]]] = {"pdf": pdf_reference, "notebook": notebook_reference}
+BARE: dict[str, Callable[[bytes], object]] = {
+    "pdf": bare_pdf,
+    "email": lambda data: list(email.message_from_bytes(data).walk()),
+}
+REFERENCE: dict[str, Callable[[Path], tuple[str, int]]] = {
+    "pdf": pdf_reference,
+    "notebook": notebook_reference,
+    "email": mail_reference,
+}
 
 
 def watch(files: list[Path], copies: int) -> float:

@@ -1,6 +1,7 @@
 """Taking documents apart that have pictures inside: in killable processes, onto the shelf, counted whatever comes."""
 
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -75,7 +76,8 @@ def take_apart(shelf: Shelf, limits: Limits, item: ToOpen) -> None:
         data = item.file.read_bytes()
         if sha256(data).hexdigest() != item.sha256:
             raise UnreadableDocumentError("the file changed while it was read; it is read at the next run")
-        document = item.form.read(data, limits)
+        with warnings.catch_warnings(action="ignore"):  # of what a library leaves out, such as slicers of Excel
+            document = item.form.read(data, limits)
     except SkippedDocumentError as error:
         shelf.note(item.sha256, item.form, Shelved(status="skipped", error=str(error)))
     except MemoryError:

@@ -21,6 +21,8 @@ BACKGROUND_SHARE = 0.7
 """Share of the page from which one path is ground, not figure."""
 MOST_PATHS = 200_000
 """A page with more (a map) is one drawing, and its paths are not looked at one by one."""
+LARGEST_SIDE = 20_000.0
+"""Points: a page may say that it is kilometres wide. Beyond 14,400 Acrobat shows none."""
 TEXT_SHARE = 0.5
 """A region with more of it covered by lines of text is text in frames."""
 
@@ -30,7 +32,7 @@ Box = tuple[float, float, float, float]
 def drawings_of(page: pdfium.PdfPage, lines: list[Line], pictures: list[Box]) -> list[Box]:
     """Boxes of the page's drawings, from the top down; none that a picture of `pictures` lies in or covers."""
     width, height = page.get_size()
-    if width <= 0 or height <= 0:
+    if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
         return []
     boxes, slanted = _paths(page, width * height)
     if len(boxes) < LEAST_PATHS:
