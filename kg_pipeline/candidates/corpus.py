@@ -35,7 +35,7 @@ class Corpus:
     def with_references(self, references: pl.DataFrame) -> "Corpus":
         """The same corpus with other references. The fields, which do not know of references, are computed once."""
         other = replace(self, references=references)
-        other.__dict__ |= {"fields": self.fields, "meaning": self.meaning}
+        other.__dict__.update(fields=self.fields, meaning=self.meaning)
         return other
 
     @cached_property
