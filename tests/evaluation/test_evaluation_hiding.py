@@ -195,4 +195,5 @@ def test_the_corpora_have_the_tables_that_hiding_looks_at():
     names = {field.name for field in fields(Corpus)}
     assert names == {
         "documents", "chunks", "references", "image_files", "images", "image_texts", "concepts", "concept_mentions",
+        "embeddings",  # of passages as they are in `chunks`, and of what picture_texts says of `images`
     }  # fmt: skip
