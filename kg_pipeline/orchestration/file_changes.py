@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import polars as pl
 
@@ -67,8 +67,12 @@ def _document_files(collection: Collection) -> dict[str, Path]:
 
 def _images_known(store: TableStore, collection: str) -> Known:
     rows = store.scan("image_files", collection).filter(pl.col("status") != "unlistable")
+    documents = set(_documents_known(store, collection))
     return {
-        path: (size, time) for path, size, time in rows.select("path", "bytes", "modified_at").collect().iter_rows()
+        path: (size, time)
+        for path, size, time in rows.select("path", "bytes", "modified_at").collect().iter_rows()
+        # A picture inside a document changes with that document.
+        if documents.isdisjoint(map(str, PurePosixPath(path).parents))
     }
 
 

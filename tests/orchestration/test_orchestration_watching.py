@@ -51,6 +51,13 @@ def test_a_picture_or_document_that_was_not_read_is_named(subject, status):
     assert "b.md" in unreadable_sources(subject).figures["examples"]
 
 
+def test_a_picture_inside_a_document_is_not_missed_among_the_files(subject):
+    put(subject, "image_files", {"path": "a.md/p3-1.png", "bytes": 9, "status": "ok"})
+    assert files_changed_since(subject).passed
+    put(subject, "image_files", {"path": "b.md/p3-1.png", "bytes": 9, "status": "ok"})
+    assert not files_changed_since(subject).passed
+
+
 def pairs(*images: str, strategies=("lexical",)) -> list[dict]:
     return [
         {"image_id": image, "text_kind": "chunk", "text_id": "c", "position": 1, "strategies": list(strategies)}
