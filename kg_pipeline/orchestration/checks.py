@@ -9,7 +9,7 @@ import polars as pl
 from kg_pipeline.graph import WANTED_TABLES, verify, verify_counts, wanted_graph
 from kg_pipeline.orchestration.partitions import collection_partitions
 from kg_pipeline.orchestration.watching import RULES, Rule, Subject
-from kg_pipeline.storage import TableStore
+from kg_pipeline.storage import SchemaError, TableStore
 from kg_pipeline.tables import TABLES
 from resources.collections import Collections
 from resources.graph import Graph
@@ -59,13 +59,15 @@ def bad_scores(read: Read) -> dict[str, int]:
 
 
 def other_schemas(store: TableStore, collection: str) -> dict[str, int]:
-    """Number of columns that a table lacks, has too many or has of another type; of tables that a run reads."""
+    """1 for each table of another schema that cannot be read as one of today's."""
     found = {}
     for table in TABLES.values():
-        if table.name != "evaluation" and store.exists(table.name, collection):
-            there = store.scan(table.name, collection).collect_schema()
-            found[table.name] = len(set(there.items()) ^ set(table.schema.items()))
-    return {name: count for name, count in found.items() if count}
+        if store.exists(table.name, collection):
+            try:
+                store.scan(table.name, collection)
+            except SchemaError:
+                found[table.name] = 1
+    return found
 
 
 def _over_frames(problems: Callable[[Read], dict[str, int]]) -> Problems:
@@ -88,9 +90,9 @@ BARRIERS = (
     Barrier("scores_are_finite", "Every score is a number in its range.", _over_frames(bad_scores)),
     Barrier(
         "tables_fit_their_schema",
-        "Every table has the columns that this version writes: none is another version's, or made by hand.",
+        "Every table can be read as one of this version: none is of a schema that lacks what is needed.",
         other_schemas,
-        "Materialize these tables of this collection again; nobody but kg-pipeline should write them.",
+        "`kg-pipeline upgrade` sets these tables aside; materialize them again. Nobody but kg-pipeline should write them.",
     ),
 )
 
