@@ -92,7 +92,7 @@ BARRIERS = (
         "tables_fit_their_schema",
         "Every table can be read as one of this version: none is of a schema that lacks what is needed.",
         other_schemas,
-        "`kg-pipeline upgrade` sets these tables aside; materialize them again. Nobody but kg-pipeline should write them.",
+        "`kg-pipeline upgrade` sets these tables aside; the next run makes them again.",
     ),
 )
 
