@@ -4,15 +4,21 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import urllib3
 import uvicorn
 
-from kg_pipeline.serving import ServeSettings, Services, create_app
+from kg_pipeline.reranking import ImageScores
+from kg_pipeline.reranking.protocol import Direction, Reason
+from kg_pipeline.serving import Picture, ServeSettings, Services, create_app
+from kg_pipeline.serving.app import make_services
+from kg_pipeline.serving.groups import PictureTexts
+from kg_pipeline.serving.scoring import ChosenScorer
 
 
 @dataclass(frozen=True)
@@ -69,3 +75,59 @@ def serving(settings: ServeSettings, services: Services | None = None) -> Iterat
             pool.clear()
             server.should_exit = True
             thread.join(30)
+
+
+class HashScorer:
+    """Scores without a model: log-odds from a hash of picture and text; a gate holds it at its work."""
+
+    note: str | None = None
+
+    def __init__(self, pairs_at_once: int = 64) -> None:
+        self.pairs_at_once = pairs_at_once
+        self.gate = threading.Event()
+        self.gate.set()
+        self.turns: list[list[tuple[str, tuple[str, ...]]]] = []
+        """Names and texts of each turn."""
+        self.failure: Exception | None = None
+
+    def fingerprint(self, direction: Direction) -> str:
+        return f"hash/{direction}"
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def score(self, direction: Direction, groups: Sequence[PictureTexts]) -> list[ImageScores]:
+        self.turns.append([(group.picture.name, group.texts) for group in groups])
+        self.gate.wait(20)
+        if self.failure:
+            raise self.failure
+        return [
+            ImageScores(
+                group.picture.image_id or "",
+                tuple(hash_log_odds(group.picture.data, text) if group.picture.data else None for text in group.texts),
+                (False,) * len(group.texts),
+                group.picture.error,
+            )
+            for group in groups
+        ]
+
+    def findings(self, _: Picture, __: str) -> str | None:
+        return None
+
+    def explain(self, _: Picture, text: str) -> Reason | None:
+        return Reason(f"Score: 7.0 — because of {text}", f"because of {text}", 7.0)
+
+    def facts(self) -> dict[str, str | int | float]:
+        return {"device": "none"}
+
+
+def hash_log_odds(data: bytes, text: str) -> float:
+    """Between -8 and 8, another one for every pair."""
+    return int.from_bytes(sha256(data + text.encode()).digest()[:4]) / 2**28 - 8
+
+
+@contextmanager
+def serving_hashes(settings: ServeSettings, scorer: HashScorer) -> Iterator[Served]:
+    """A server without a model."""
+    with serving(settings, make_services(settings, ChosenScorer(scorer, "for tests"))) as served:
+        yield served

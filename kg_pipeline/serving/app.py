@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from kg_pipeline.retrieval import Library
 from kg_pipeline.serving.errors import CLIENT_CLOSED, PROBLEM_TYPE, add_handlers
-from kg_pipeline.serving.guards import Guard, Measured
+from kg_pipeline.serving.guards import BodyBudget, Guard, Measured
 from kg_pipeline.serving.metrics import Metrics
 from kg_pipeline.serving.pictures import HomePictures
 from kg_pipeline.serving.rerank_service import RerankService
@@ -103,6 +103,7 @@ def create_app(settings: ServeSettings, services: Services | None = None) -> Fas
     app.add_exception_handler(ClientDisconnect, _client_gone)
     for router in ROUTES:
         app.include_router(router(made))
+    app.add_middleware(BodyBudget, most=settings.limits.waiting_bytes)
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Measured, metrics=made.metrics)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]

@@ -6,6 +6,7 @@ import time
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kg_pipeline.serving.errors import problem
@@ -17,6 +18,7 @@ OPEN_PATHS = frozenset({"/api/health"})
 GUARDED = ("/api/", "/metrics", "/mcp")
 """What needs the token when there is one; the rest is the page and the API's description, the same for everybody."""
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 log = logging.getLogger(__name__)
@@ -71,6 +73,35 @@ def _same_origin(headers: Headers) -> bool:
     return origin is None or urlsplit(origin).netloc == headers.get("host")
 
 
+class BodyBudget:
+    """Bounds the bytes of all bodies that are being read or worked on: many large uploads at once are shed with 429."""
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self._app = app
+        self._most = most
+        self._held = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, counting what comes in until the answer is out."""
+        mine = 0
+
+        async def counting() -> Message:
+            nonlocal mine
+            message = await receive()
+            size = len(message.get("body", b"")) if message["type"] == "http.request" else 0
+            if self._held + size > self._most:
+                # As an HTTPException, which FastAPI passes on from the reading of a body.
+                raise HTTPException(429, "too much is being uploaded at once: try again later", {"Retry-After": "2"})
+            mine += size
+            self._held += size
+            return message
+
+        try:
+            await self._app(scope, counting, send)
+        finally:
+            self._held -= mine
+
+
 class Measured:
     """Counts every answer by route, and logs it without what was asked."""
 
@@ -96,9 +127,13 @@ class Measured:
         finally:
             route = _route(scope)
             seconds = time.monotonic() - started
-            self._metrics.requests.labels(route, scope["method"], str(status)).inc()
+            self._metrics.requests.labels(route, _method(scope), str(status)).inc()
             self._metrics.seconds.labels(route).observe(seconds)
             log.info("%s %s %s %.0f ms", scope["method"], route, status, 1000 * seconds)
+
+
+def _method(scope: Scope) -> str:
+    return str(scope["method"]) if scope["method"] in METHODS else "other"
 
 
 def _route(scope: Scope) -> str:

@@ -77,7 +77,10 @@ class RerankService:
         deadline = started + self.limits.seconds
         job = self._submit(query, pictures, deadline, on_progress)
         scores = await self._soon(job.future, deadline)
-        results = await asyncio.to_thread(self._ranked, query, pictures, scores)
+        if self.scorer.note is None:
+            results = self._ranked(query, pictures, scores)
+        else:  # words are looked up in files
+            results = await asyncio.to_thread(self._ranked, query, pictures, scores)
         if explain:
             asked = self._ask(query, pictures, results, deadline)
             waiting = (self._soon(each.future, deadline) for each in asked.values())

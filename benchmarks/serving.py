@@ -1,0 +1,296 @@
+"""32 clients at one server against one client at a time: requests a second, latencies, whose answers are right.
+
+    OMP_NUM_THREADS=1 python benchmarks/serving.py [--seconds 15] [--clients 32]
+
+A real `kg-pipeline serve` with a random checkpoint of the real architecture on the CPU. Every request asks what nobody
+has asked before, so nothing but shared turns can make 32 clients faster than one. Two loads: `one set`, another query
+over the same three pictures (people who search a folder), and `own pictures`, one query over one of 64 pictures. Every
+answer is compared with direct scoring. Then the queue is overrun, and the server is killed under load and started anew.
+The clients run in a process of their own; with two cores, one is left to the model, hence one thread for it.
+Ends with one JSON line.
+"""
+
+import argparse
+import json
+import os
+import platform
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from PIL import Image
+
+TESTS = Path(__file__).resolve().parents[1] / "tests"
+PICTURES = 64
+WANTED = 3.0
+"""Times the throughput of one client at a time."""
+CLOSE = 2e-3
+"""Log-odds that packing with other pairs may move in fp32; another query moves them by 0.02 and more."""
+RETRIED = (429, 502, 503, 504)
+
+Body = dict[str, Any]
+
+
+@dataclass
+class Tally:
+    """What clients saw."""
+
+    seconds: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    answers: list[tuple[Body, Body]] = field(default_factory=list)
+    """Bodies of request and answer."""
+    shed: int = 0
+    repeated: int = 0
+    failed: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Answers a second."""
+        return len(self.answers) / self.seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=15.0, help="of each load")
+    parser.add_argument("--clients", type=int, default=32)
+    options = parser.parse_args()
+    sys.path.insert(0, str(TESTS))
+    from qwen_checkpoints import build_checkpoint
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        checkpoint = build_checkpoint(folder / "checkpoint")
+        pictures = draw(folder / "pictures")
+        direct = direct_scorer(checkpoint, pictures)
+        numbers = count()
+        loads: dict[str, Callable[[], Body]] = {
+            "one set": lambda: {"query": query(next(numbers)), "image_paths": [f"{n:02}.png" for n in range(3)]},
+            "own pictures": lambda: about_one_picture(next(numbers)),
+        }
+        ratios, wrong, bodies = {}, 0, 0
+        with server(folder, checkpoint) as (url, _):
+            run(url, loads["own pictures"], options.clients, 3.0)  # warm
+            for load, make in loads.items():
+                alone = run(url, make, 1, options.seconds)
+                together = run(url, make, options.clients, options.seconds)
+                ratios[load] = together.rate / alone.rate
+                for clients, tally in ((1, alone), (options.clients, together)):
+                    mistakes = check(tally, direct)
+                    wrong += mistakes
+                    bodies += len(tally.answers)
+                    report(load, clients, tally, mistakes)
+                print(f"{load}: {ratios[load]:.1f} times the throughput")
+        overload = overrun(folder, checkpoint, loads["own pictures"], direct)
+        killed = kill_under_load(folder, checkpoint, loads["own pictures"], direct)
+    load_average = os.getloadavg()[0]
+    machine = f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, load {load_average:.1f}"
+    print(
+        json.dumps(
+            {
+                "name": "serving",
+                "ratios": {load: round(ratio, 2) for load, ratio in ratios.items()},
+                "bound": dict.fromkeys(ratios, WANTED),
+                "answers": bodies,
+                "wrong": wrong,
+                "overload": overload,
+                "killed": killed,
+                "machine": machine,
+            }
+        )
+    )
+
+
+def about_one_picture(number: int) -> Body:
+    return {"query": query(number), "image_paths": [f"{number % PICTURES:02}.png"]}
+
+
+def query(number: int) -> str:
+    return f"picture number {number} with a {('red', 'green', 'blue')[number % 3]} lamp at door {number * 7919 % 997}"
+
+
+def draw(folder: Path) -> Path:
+    folder.mkdir()
+    for number in range(PICTURES):
+        image = Image.new("RGB", (84, 56), (number * 37 % 256, number * 91 % 256, number * 53 % 256))
+        image.paste((255, 255, 255), (number % 60, number % 30, number % 60 + 20, number % 30 + 20))
+        image.save(folder / f"{number:02}.png")
+    return folder
+
+
+def direct_scorer(checkpoint: Path, pictures: Path) -> Callable[[str, list[str]], list[float]]:
+    """Log-odds by the reranker itself, one query at a time."""
+    from kg_pipeline.config import Scoring
+    from kg_pipeline.reranking import choose_reranker, score_files
+
+    scoring = Scoring(
+        reranker="qwen-vl", checkpoint=str(checkpoint), dtype="float32", device="cpu", direction="text-to-image"
+    )
+    reranker = choose_reranker(scoring).reranker
+    assert reranker
+
+    def scored(text: str, names: list[str]) -> list[float]:
+        return [row["log_odds"] for row in score_files(reranker, [str(pictures / name) for name in names], [text])]
+
+    return scored
+
+
+@contextmanager
+def server(
+    folder: Path, checkpoint: Path, *more: str, port: int | None = None
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """`kg-pipeline serve` over the pictures, until the block ends."""
+    port = port or free_port()
+    command = [sys.executable, "-m", "kg_pipeline", "serve", "--port", str(port), "--home", str(folder / "home")]
+    command += ["--image-root", str(folder / "pictures"), "--reranker", "qwen-vl", "--checkpoint", str(checkpoint)]
+    command += ["--dtype", "float32", "--device", "cpu", *more]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_ready(url, process)
+        yield url, process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
+    pool = urllib3.PoolManager(retries=False)
+    until = time.monotonic() + 300
+    while time.monotonic() < until:
+        assert process.poll() is None, "the server ended"
+        try:
+            if pool.request("GET", f"{url}/api/health", timeout=5).status == 200:
+                return
+        except urllib3.exceptions.HTTPError:
+            time.sleep(0.2)
+    raise TimeoutError("the server did not start")
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def run(url: str, make: Callable[[], Body], clients: int, seconds: float, patient: bool = True) -> Tally:
+    """So many clients, each asking again as soon as it has its answer. The patient ones repeat what was refused."""
+    tally, lock = Tally(), threading.Lock()
+    pool = urllib3.PoolManager(maxsize=clients, retries=False)
+    started = time.perf_counter()
+
+    def client() -> None:
+        while time.perf_counter() - started < seconds:
+            with lock:
+                body = make()
+            asked = time.perf_counter()
+            answer = ask(pool, url, body, tally, lock, patient)
+            with lock:
+                if answer is not None:
+                    tally.latencies.append(time.perf_counter() - asked)
+                    tally.answers.append((body, answer))
+
+    threads = [threading.Thread(target=client) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    tally.seconds = time.perf_counter() - started
+    return tally
+
+
+def ask(
+    pool: urllib3.PoolManager, url: str, body: Body, tally: Tally, lock: threading.Lock, patient: bool
+) -> Body | None:
+    for _ in range(600):
+        try:
+            response = pool.request("POST", f"{url}/api/rerank", json=body, timeout=60)
+            status = response.status
+        except urllib3.exceptions.HTTPError:
+            status = 503  # nobody there, or it died over the answer
+        if status == 200:
+            return json.loads(response.data)
+        with lock:
+            tally.shed += status == 429
+        if status not in RETRIED or not patient:
+            break
+        with lock:
+            tally.repeated += 1
+        time.sleep(0.1)
+    with lock:
+        tally.failed += 1
+    return None
+
+
+def check(tally: Tally, direct: Callable[[str, list[str]], list[float]]) -> int:
+    """How many answers are not those of direct scoring."""
+    wrong = 0
+    for body, answer in tally.answers:
+        wanted = dict(zip(body["image_paths"], direct(body["query"], body["image_paths"]), strict=True))
+        found = {row["image_path"]: row["log_odds"] for row in answer["results"]}
+        wrong += found.keys() != wanted.keys() or any(abs(found[name] - wanted[name]) > CLOSE for name in wanted)
+    return wrong
+
+
+def report(load: str, clients: int, tally: Tally, wrong: int) -> None:
+    cuts = statistics.quantiles(tally.latencies, n=100)
+    print(
+        f"{load}, {clients} clients: {tally.rate:.1f} requests/s, p50 {1000 * cuts[49]:.0f} ms, "
+        f"p99 {1000 * cuts[98]:.0f} ms, {len(tally.answers)} answers, {wrong} wrong, {tally.failed} failed "
+        f"(load {os.getloadavg()[0]:.1f})",
+        flush=True,
+    )
+
+
+def overrun(folder: Path, checkpoint: Path, make: Callable[[], Body], direct: Callable[..., list[float]]) -> Body:
+    """A queue of 8 pairs before 64 clients that do not wait: what is shed, and whether it recovers."""
+    with server(folder, checkpoint, "--max-waiting-pairs", "8") as (url, _):
+        tally = run(url, make, 64, 5.0, patient=False)
+        after = run(url, make, 1, 1.0)
+    wrong = check(tally, direct)
+    print(
+        f"overload: {len(tally.answers)} answers ({wrong} wrong), {tally.shed} shed with 429, "
+        f"{tally.failed - tally.shed} failed otherwise; then one client: {len(after.answers)} answers, "
+        f"{after.failed} failed",
+        flush=True,
+    )
+    return {"answers": len(tally.answers), "wrong": wrong, "shed": tally.shed, "failed_after": after.failed}
+
+
+def kill_under_load(
+    folder: Path, checkpoint: Path, make: Callable[[], Body], direct: Callable[..., list[float]]
+) -> Body:
+    """SIGKILL under 16 clients, started again on the same port: clients that repeat lose nothing."""
+    port = free_port()
+    with server(folder, checkpoint, port=port) as (url, process):
+        found: list[Tally] = []
+        loading = threading.Thread(target=lambda: found.append(run(url, make, 16, 20.0)))
+        loading.start()
+        time.sleep(3)
+        process.kill()
+        process.wait()
+        with server(folder, checkpoint, port=port):
+            loading.join()
+    tally = found[0]
+    wrong = check(tally, direct)
+    print(
+        f"kill -9 and restart: {len(tally.answers)} answers ({wrong} wrong), {tally.repeated} repeated, "
+        f"{tally.failed} lost",
+        flush=True,
+    )
+    return {"answers": len(tally.answers), "wrong": wrong, "repeated": tally.repeated, "lost": tally.failed}
+
+
+if __name__ == "__main__":
+    main()
