@@ -27,7 +27,7 @@ MOST_TOKENS = 160
 """Two sentences take about 60; more are needed where much text is visible."""
 MOST_CHARACTERS = 2_000
 """No server can fill the table with a book."""
-ASKING_VERSION = 1
+ASKING_VERSION = 2
 """Counts changes of sending or cleaning that change a description; part of every fingerprint."""
 
 

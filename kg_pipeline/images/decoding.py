@@ -1,39 +1,23 @@
 """From bytes to facts: true format, size, frames, transparency, perceptual hash; with guards before any pixel."""
 
 import logging
-import struct
 import warnings
-import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 
 import imagehash
-import numpy as np
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageFile
 
 from kg_pipeline.config import Limits
-from kg_pipeline.images.errors import SkippedError, UnreadableError
+from kg_pipeline.images.colours import as_rgb
+from kg_pipeline.images.errors import DECODING_ERRORS, SkippedError, UnreadableError
 from kg_pipeline.images.formats import RASTER_FORMATS, SVG, describe_content, image_format
+from kg_pipeline.images.frames import frame_that_says_most, pages
 from kg_pipeline.images.svg import parse_svg, svg_size
 
-# What Pillow's decoders let through for damaged files, found by cutting and flipping bytes of every format.
-DECODING_ERRORS = (
-    OSError,
-    EOFError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    RuntimeError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
 HASH_SIDE = 16
-WHITE = (255, 255, 255, 255)
+ORIENTATION = 0x0112
 
 # Pillow writes every EXIF tag it meets to its log at DEBUG level, positions included.
 logging.getLogger("PIL").setLevel(logging.INFO)
@@ -85,32 +69,50 @@ def open_raster(data: bytes, limits: Limits) -> ImageFile.ImageFile:
     return image
 
 
-def as_seen(data: bytes, limits: Limits, longest_side: int) -> Image.Image:
-    """The picture as a person sees it: middle frame, upright, on white, no side longer than `longest_side` pixels.
+def as_seen(data: bytes, limits: Limits, longest_side: int | None = None) -> Image.Image:
+    """The picture as a person sees it: RGB in sRGB colours, upright, opaque, no side longer than `longest_side` pixels.
 
-    Raises UnreadableError, SkippedError.
+    Everything that looks at pixels takes them from here or from `seen`. Raises UnreadableError, SkippedError.
     """
-    image = open_raster(data, limits)
+    return seen(open_raster(data, limits), limits, longest_side)
+
+
+def seen(image: ImageFile.ImageFile, limits: Limits, longest_side: int | None = None) -> Image.Image:
+    """`as_seen` of a picture that is open already."""
     try:
-        image.seek(getattr(image, "n_frames", 1) // 2)
-        picture = on_white(ImageOps.exif_transpose(image))
-        picture.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
+        return _finished(frame_that_says_most(image, limits), longest_side)
     except DECODING_ERRORS as error:
         raise UnreadableError(f"broken {image.format}: {error}") from error
+
+
+def pages_as_seen(data: bytes, limits: Limits, longest_side: int) -> Iterator[Image.Image]:
+    """Every page of a TIFF as a person sees it; of all else the one picture. Raises UnreadableError, SkippedError."""
+    image = open_raster(data, limits)
+    if image.format != "TIFF":
+        yield seen(image, limits, longest_side)
+        return
+    try:
+        for page in pages(image, limits):
+            yield _finished(page, longest_side)
+    except DECODING_ERRORS as error:
+        raise UnreadableError(f"broken {image.format}: {error}") from error
+
+
+def is_seen_as_stored(image: ImageFile.ImageFile) -> bool:
+    """Whether any viewer shows the opened picture as `as_seen` does: still, upright, opaque, of plain colours."""
+    try:
+        still = getattr(image, "n_frames", 1) == 1 and image.getexif().get(ORIENTATION, 1) == 1
+    except DECODING_ERRORS:
+        return False
+    plain = image.mode in ("L", "RGB", "P") and not image.info.get("icc_profile")
+    return still and plain and not image.has_transparency_data
+
+
+def _finished(frame: Image.Image, longest_side: int | None) -> Image.Image:
+    picture = as_rgb(frame)
+    if longest_side is not None:
+        picture.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
     return picture
-
-
-def on_white(image: Image.Image) -> Image.Image:
-    """`image` as RGB; what is transparent becomes white, as on a page."""
-    if image.mode in ("I", "F"):
-        # Values beyond 255 would all turn white in Pillow's own conversion.
-        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-        low, spread = values.min(), np.ptp(values)
-        return Image.fromarray(((values - low) * (255 / spread if spread else 0)).astype(np.uint8)).convert("RGB")
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    picture = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", picture.size, WHITE), picture).convert("RGB")
 
 
 def _examine_raster(data: bytes, limits: Limits) -> Picture:
@@ -118,17 +120,24 @@ def _examine_raster(data: bytes, limits: Limits) -> Picture:
     format_ = image.format or ""
     try:
         image.load()
-        has_alpha = image.has_transparency_data and _lowest_alpha(image) < 255
-        picture = on_white(image) if has_alpha or image.mode not in ("L", "RGB") else image
-        perceptual_hash = str(imagehash.dhash(picture, hash_size=HASH_SIDE))
-        # A difference hash of one colour is zero: all other pictures are spared the look at every pixel.
-        one_colour = not perceptual_hash.strip("0") and _is_one_colour(picture)
         frames = getattr(image, "n_frames", 1)
+        has_alpha = image.has_transparency_data and _lowest_alpha(image) < 255
+        size = image.size
+        perceptual_hash, one_colour = _looks(as_rgb(image) if has_alpha or image.mode not in ("L", "RGB") else image)
+        if one_colour and frames > 1:  # it fades in, or is a scan with a blank first page
+            perceptual_hash, one_colour = _looks(as_rgb(frame_that_says_most(image, limits)))
     except Image.DecompressionBombError as error:
         raise SkippedError(f"refused by Pillow: {error}") from error
     except DECODING_ERRORS as error:
         raise UnreadableError(f"broken {format_}: {error}") from error
-    return Picture(image.width, image.height, format_, frames, has_alpha, perceptual_hash, one_colour)
+    return Picture(*size, format_, frames, has_alpha, perceptual_hash, one_colour)
+
+
+def _looks(picture: Image.Image) -> tuple[str, bool]:
+    """Perceptual hash, and whether all is of one colour."""
+    perceptual_hash = str(imagehash.dhash(picture, hash_size=HASH_SIDE))
+    # A difference hash of one colour is zero: all other pictures are spared the look at every pixel.
+    return perceptual_hash, not perceptual_hash.strip("0") and _is_one_colour(picture)
 
 
 def _is_one_colour(picture: Image.Image) -> bool:

@@ -4,7 +4,7 @@ import re
 
 from PIL import Image
 
-from kg_pipeline.images.decoding import DECODING_ERRORS
+from kg_pipeline.images.errors import DECODING_ERRORS
 
 # https://www.cipa.jp/std/documents/download_e.html?DC-008-Translation-2023-E (Exif 3.0), sections 4.6.5 and 4.6.6
 EXIF_BLOCK = 0x8769

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from PIL import (
+    AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
     ImageFile,
@@ -15,6 +17,8 @@ from PIL import (
 )
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".svg"})
+IMAGE_SUFFIXES |= {".apng", ".avif", ".heic", ".heif", ".hif"}
+IMAGE_SUFFIXES |= {".emf", ".wmf"}  # not read, but their rows say so
 SVG = "SVG"
 
 
@@ -28,6 +32,16 @@ class RasterFormat:
     reader: Callable[..., ImageFile.ImageFile]
 
 
+def _heif(file: BinaryIO) -> ImageFile.ImageFile:
+    from pillow_heif import HeifImageFile
+
+    read: Callable[[BinaryIO], ImageFile.ImageFile] = HeifImageFile
+    return read(file)
+
+
+# ISO/IEC 23008-12: the major brand; a general one (mif1, msf1) is followed by the compatible ones.
+AVIF = re.compile(rb".{4}ftyp(avi[fs]|m[is]f1.{4}(.{4}){0,12}?avi[fs])", re.DOTALL)
+HEIF = re.compile(rb".{4}ftyp(hei[cxms]|hev[cxms]|m[is]f1)", re.DOTALL)
 RASTER_FORMATS = {
     "PNG": RasterFormat(re.compile(rb"\x89PNG\r\n\x1a\n"), PngImagePlugin.PngImageFile),
     "JPEG": RasterFormat(re.compile(rb"\xff\xd8\xff"), JpegImagePlugin.JpegImageFile),
@@ -35,8 +49,11 @@ RASTER_FORMATS = {
     "WEBP": RasterFormat(re.compile(rb"RIFF.{4}WEBP", re.DOTALL), WebPImagePlugin.WebPImageFile),
     "BMP": RasterFormat(re.compile(rb"BM"), BmpImagePlugin.BmpImageFile),
     "TIFF": RasterFormat(re.compile(rb"II\x2a\x00|MM\x00\x2a|II\x2b\x00|MM\x00\x2b"), TiffImagePlugin.TiffImageFile),
+    "AVIF": RasterFormat(AVIF, AvifImagePlugin.AvifImageFile),
+    "HEIF": RasterFormat(HEIF, _heif),
 }
 
+UNREAD_DRAWING = "which is not supported; save it as SVG or PNG (Inkscape and LibreOffice do)"
 # What files with an image's name turn out to be, so that the report can say it.
 OTHER_CONTENTS = (
     (re.compile(rb"version https://git-lfs"), "a Git LFS pointer; fetch the file with `git lfs pull`"),
@@ -45,12 +62,12 @@ OTHER_CONTENTS = (
     (re.compile(rb"\x1f\x8b"), "gzip data"),
     (re.compile(rb"8BPS"), "a Photoshop file"),
     (re.compile(rb"\x00\x05\x16[\x00\x07]"), "metadata of macOS (AppleDouble)"),
-    (re.compile(rb".{4}ftypavi[fs]", re.DOTALL), "an AVIF picture, which is not supported"),
-    (re.compile(rb".{4}ftyp(hei|mif|msf)", re.DOTALL), "a HEIC picture, which is not supported"),
     (re.compile(rb".{4}ftyp", re.DOTALL), "a video"),
     (re.compile(rb"\x00\x00\x01\x00"), "an icon file (ICO), which is not supported"),
     (re.compile(rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51"), "a JPEG 2000 picture, which is not supported"),
     (re.compile(rb"\x00\x00\x00\x0cJXL |\xff\x0a"), "a JPEG XL picture, which is not supported"),
+    (re.compile(rb"\x01\x00\x00\x00.{36} EMF", re.DOTALL), f"an EMF drawing, {UNREAD_DRAWING}"),
+    (re.compile(rb"\xd7\xcd\xc6\x9a|[\x01\x02]\x00\x09\x00\x00[\x01\x03]"), f"a WMF drawing, {UNREAD_DRAWING}"),
     (re.compile(rb"\x7fELF|MZ"), "a program"),
 )
 
@@ -61,7 +78,7 @@ FIRST_ELEMENT = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
 
 
 def image_format(data: bytes) -> str | None:
-    """PNG, JPEG, GIF, WEBP, BMP, TIFF or SVG by the first bytes of `data`; None for anything else."""
+    """PNG, JPEG, GIF, WEBP, BMP, TIFF, AVIF, HEIF or SVG by the first bytes of `data`; None for anything else."""
     for name, known in RASTER_FORMATS.items():
         if known.begins.match(data):
             return name

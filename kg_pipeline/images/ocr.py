@@ -1,6 +1,7 @@
 """Reading the text in pictures with RapidOCR, on as many processes as there are cores."""
 
 import logging
+from collections.abc import Iterator
 from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
@@ -9,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from PIL import Image
 
 from kg_pipeline.config import Limits
 from kg_pipeline.images.addresses import ImageReader
-from kg_pipeline.images.decoding import DECODING_ERRORS, as_seen
-from kg_pipeline.images.errors import ImageError
+from kg_pipeline.images.decoding import pages_as_seen
+from kg_pipeline.images.errors import DECODING_ERRORS, ImageError
 from kg_pipeline.images.formats import SVG
-from kg_pipeline.images.ocr_cache import Entry, Line, load_entry, store_entry
+from kg_pipeline.images.ocr_cache import RECIPE, RECIPES, Entry, Line, load_entry, store_entry
 from kg_pipeline.images.workers import Crash, run
 
 LONGEST_SIDE = 1280
@@ -39,7 +41,9 @@ def raster_images(images: pl.DataFrame) -> pl.DataFrame:
 
 def ocr_pending(images: pl.DataFrame, cache: Path) -> list[str]:
     """Ids of the pictures that are not in the cache, in order."""
-    return [image_id for image_id in raster_images(images)["image_id"] if load_entry(cache, image_id) is None]
+    looks = raster_images(images).select("image_id", (pl.col("frames") > 1) | pl.col("has_alpha").fill_null(False))
+    known = {image_id: (RECIPE,) if changed else RECIPES for image_id, changed in looks.iter_rows()}
+    return [image_id for image_id, recipes in known.items() if load_entry(cache, image_id, recipes) is None]
 
 
 def read_pending(addresses: dict[str, str], cache: Path, limits: Limits, workers: int | None = None) -> None:
@@ -105,20 +109,28 @@ def _read(engine: Any, data: bytes, limits: Limits) -> Entry:
 
 
 def _lines(engine: Any, data: bytes, limits: Limits) -> tuple[Line, ...]:
+    """The lines of all pages; a page that is broken ends them, unless it is the first."""
+    lines: list[Line] = []
+    try:
+        for page in pages_as_seen(data, limits, LONGEST_SIDE):
+            lines += _lines_of_page(engine, page)
+    except ImageError:
+        if not lines:
+            raise
+    return tuple(lines)
+
+
+def _lines_of_page(engine: Any, picture: Image.Image) -> Iterator[Line]:
     import cv2
 
-    picture = as_seen(data, limits, LONGEST_SIDE)
     try:
         # RapidOCR takes arrays as OpenCV does: blue, green, red.
         found = engine(np.asarray(picture)[:, :, ::-1])
     except (*DECODING_ERRORS, cv2.error) as error:
         raise ImageError(f"OCR failed: {error}") from error
-    if found.txts is None:
-        return ()
-    return tuple(
-        Line(text, round(float(confidence), 3), _bounds(box))
-        for text, confidence, box in zip(found.txts, found.scores, found.boxes, strict=True)
-    )
+    if found.txts is not None:
+        for text, confidence, box in zip(found.txts, found.scores, found.boxes, strict=True):
+            yield Line(text, round(float(confidence), 3), _bounds(box))
 
 
 def _engine() -> Any:

@@ -12,8 +12,10 @@ from kg_pipeline.images.errors import ImageError
 from kg_pipeline.progress import track
 from kg_pipeline.storage.atomic import replacing
 
-RECIPE = "1"
+RECIPE = "2"
 """Changes when pictures are prepared differently; entries of another recipe are read anew."""
+RECIPES = ("1", RECIPE)
+"""Those that are the same for still, opaque pictures: 2 chooses frame and ground, and reads all pages."""
 IMPORT_COLUMNS = ("sha256", "image", "line", "text", "confidence", "left", "top", "right", "bottom")
 IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 
@@ -43,12 +45,12 @@ def entry_path(cache: Path, image_id: str) -> Path:
     return cache / image_id[:2] / f"{image_id}.json"
 
 
-def load_entry(cache: Path, image_id: str) -> Entry | None:
-    """The entry of a picture; None when there is none, or none of this recipe that can be read."""
+def load_entry(cache: Path, image_id: str, recipes: tuple[str, ...] = RECIPES) -> Entry | None:
+    """The entry of a picture; None when there is none, or none of these recipes that can be read."""
     path = entry_path(cache, image_id)
     try:
         data = json.loads(path.read_bytes())
-        if data["recipe"] != RECIPE:
+        if data["recipe"] not in recipes:
             return None
         lines = [Line(line["text"], line["confidence"], tuple(line["box"])) for line in data["lines"]]
         return Entry(data["reader"], tuple(lines), data["error"])

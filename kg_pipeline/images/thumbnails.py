@@ -5,12 +5,11 @@ from base64 import b64encode
 from io import BytesIO
 
 from lxml import etree
-from PIL import Image, ImageOps
 
 from kg_pipeline.config import Limits
 from kg_pipeline.images.addresses import open_image_bytes
-from kg_pipeline.images.decoding import DECODING_ERRORS, open_raster
-from kg_pipeline.images.errors import ImageError
+from kg_pipeline.images.decoding import open_raster, seen
+from kg_pipeline.images.errors import DECODING_ERRORS, ImageError
 from kg_pipeline.images.formats import SVG, image_format
 from kg_pipeline.images.svg import parse_svg
 
@@ -71,10 +70,8 @@ def shrunk(data: bytes, limits: Limits, longest_side: int) -> bytes:
     image = open_raster(data, limits)
     try:
         image.draft("RGB", (longest_side, longest_side))  # lets the JPEG decoder leave out what is not needed
-        picture: Image.Image = ImageOps.exif_transpose(image)
-        picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-        picture.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
         packed = BytesIO()
+        picture = seen(image, limits, longest_side)
         picture.save(packed, "WEBP", quality=WEBP_QUALITY, method=4, exif=b"", icc_profile=b"")
     except DECODING_ERRORS as error:
         raise ImageError(f"cannot be made small: {error}") from error

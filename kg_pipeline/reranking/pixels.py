@@ -5,15 +5,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from PIL import ImageOps
-
 from kg_pipeline.config import Limits
-from kg_pipeline.images.decoding import DECODING_ERRORS, on_white, open_raster
-from kg_pipeline.images.errors import UnreadableError
+from kg_pipeline.images.decoding import as_seen
 from kg_pipeline.reranking.families import Family
 from kg_pipeline.reranking.protocol import RerankerError
 
-PIXELS_VERSION = 1
+PIXELS_VERSION = 2
 """Counts changes of decoding that change a score; part of the fingerprint."""
 
 
@@ -41,17 +38,12 @@ class PixelReader:
     limits: Limits
 
     def read(self, data: bytes) -> Pixels:
-        """Upright, on white, resized once within the pixel limits of the card.
+        """As seen, resized once within the pixel limits of the card.
 
         Raises ImageError, ValueError; RerankerError when the processor resizes otherwise than the card says.
         """
-        image = open_raster(data, self.limits)
-        try:
-            image.load()
-            # As transformers.image_utils.load_image: a photo is seen as a person sees it.
-            picture = on_white(ImageOps.exif_transpose(image))
-        except DECODING_ERRORS as error:
-            raise UnreadableError(f"broken {image.format}: {error}") from error
+        # As transformers.image_utils.load_image: a photo is seen as a person sees it.
+        picture = as_seen(data, self.limits)
         expected = self.grid(picture.width, picture.height)
         size = {"shortest_edge": self.family.min_pixels, "longest_edge": self.family.max_pixels}
         made = self.processor(images=[picture], size=size, return_tensors="pt")

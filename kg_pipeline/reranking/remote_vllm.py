@@ -11,11 +11,10 @@ from hashlib import sha256
 from io import BytesIO
 from typing import Any
 
-from PIL import ImageOps
 from pydantic import SecretStr
 
 from kg_pipeline.config import Limits
-from kg_pipeline.images.decoding import DECODING_ERRORS, on_white, open_raster
+from kg_pipeline.images.decoding import is_seen_as_stored, open_raster, seen
 from kg_pipeline.images.errors import ImageError
 from kg_pipeline.model_sections import RemoteReranker as RemoteSection
 from kg_pipeline.model_server import ModelServer, RefusedError, Service
@@ -34,7 +33,7 @@ VLLM = Service(
     without="score without it (--reranker none)",
     example="http://localhost:8000",
 )
-REQUEST_VERSION = 1
+REQUEST_VERSION = 2
 """Counts changes of the request that change a score; part of the fingerprint."""
 MOST_CERTAIN = 2.0**-24
 """Half the distance of fp32 below 1: how near a probability can be told from 1, and log-odds from 16.6."""
@@ -42,8 +41,7 @@ TOLERANCE = 0.05
 """By which two forwards in BF16 of the same pair may differ, as probabilities."""
 PLAIN_TEXTS = ("a white square", "the torque of an M6 bolt in newton metres")
 PASSED_ON = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
-"""Formats that vLLM decodes as we do; of others, and of turned or transparent pictures, it gets an upright PNG."""
-ORIENTATION = 0x0112
+"""Formats that vLLM decodes as we do; of others, and of what is not seen as it is stored, it gets a PNG."""
 
 
 class VllmServer:
@@ -171,16 +169,11 @@ def _only(listed: dict[str, str], base: str) -> str:
 
 def _data_uri(image: bytes, limits: Limits) -> str:
     """The picture as a `data:` address, upright and on white. Raises ImageError."""
-    picture = open_raster(image, limits)
-    try:
-        plain = picture.getexif().get(ORIENTATION, 1) == 1 and not picture.has_transparency_data
-        if plain and picture.format in PASSED_ON:
-            return f"data:{PASSED_ON[picture.format]};base64,{b64encode(image).decode()}"
-        picture.load()
-        buffer = BytesIO()
-        on_white(ImageOps.exif_transpose(picture)).save(buffer, "PNG")
-    except DECODING_ERRORS as error:
-        raise ImageError(f"broken {picture.format}: {error}") from error
+    stored = open_raster(image, limits)
+    if stored.format in PASSED_ON and is_seen_as_stored(stored):
+        return f"data:{PASSED_ON[stored.format]};base64,{b64encode(image).decode()}"
+    buffer = BytesIO()
+    seen(stored, limits).save(buffer, "PNG")
     return f"data:image/png;base64,{b64encode(buffer.getvalue()).decode()}"
 
 

@@ -17,6 +17,8 @@ MEDIA_TYPES = {
     "WEBP": "image/webp",
     "BMP": "image/bmp",
     "TIFF": "image/tiff",
+    "AVIF": "image/avif",
+    "HEIF": "image/heif",
 }
 """By the content, never by the name. What is not here, SVG included, is handed out for saving only."""
 UNKNOWN = "application/octet-stream"

@@ -23,10 +23,10 @@ def test_a_picture_becomes_a_small_one_of_the_same_shape(docs, format_):
     assert opened(thumbnail(path.as_uri(), Limits(), 100)).size == (100, 75)
 
 
-def test_small_pictures_are_not_enlarged_and_transparency_stays(docs):
-    path = save(docs / "a.png", Image.new("RGBA", (20, 10), (255, 0, 0, 0)))
+def test_small_pictures_are_not_enlarged_and_stand_on_a_ground(docs):
+    path = save(docs / "a.png", Image.new("RGBA", (20, 10)))
     small = opened(thumbnail(path.as_uri(), Limits(), 100))
-    assert small.size == (20, 10) and small.mode == "RGBA"
+    assert small.size == (20, 10) and small.mode == "RGB" and small.getpixel((5, 5)) == (255, 255, 255)
 
 
 def test_a_photograph_is_shown_upright_and_without_its_exif(docs):
