@@ -124,7 +124,7 @@ def test_a_damaged_entry_counts_as_missing(cache, content, caplog):
 
 def test_an_entry_of_another_recipe_counts_as_missing(cache):
     store_entry(cache, ID, Entry("reader"))
-    text = entry_path(cache, ID).read_text().replace('"recipe": "1"', '"recipe": "0"')
+    text = entry_path(cache, ID).read_text().replace('"recipe": "2"', '"recipe": "0"')
     entry_path(cache, ID).write_text(text)
     assert load_entry(cache, ID) is None
 
