@@ -18,7 +18,7 @@ PRIOR_WEIGHTS: Mapping[str, float] = {name: PASSAGE.scale * PASSAGE.weights[name
 """Where fitting starts from, and what few references are drawn back to: the evidence model as shipped."""
 RERANKER_PRIOR = 1.0
 """The same for a reranker: its log-odds as they are."""
-NO_PASSAGE = 3.5
+NO_PASSAGE = 4.0
 """Fused log-odds of "it belongs to no passage": 2.5 weighted points of the evidence model at its scale."""
 
 # Draws the curve towards "as it is", so that a handful of answers that are all right does not promise certainty.
