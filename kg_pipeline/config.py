@@ -189,7 +189,10 @@ class ImageInventory(_Section):
 
     folder: FilePath | None = Field(None, description="a folder, with all below it")
     archive: FilePath | None = Field(None, description=".zip, .tar, .tar.gz, .tgz")
-    manifest: FilePath | None = Field(None, description=".csv or .parquet with a column `path`")
+    manifest: FilePath | None = Field(
+        None,
+        description=".csv or .parquet with a column `path`; `title`, `description` and `tags` are texts of the image",
+    )
     name: Name | None = Field(None, description="put before the paths; the file's or folder's name by default")
     include: tuple[str, ...] = ("**",)
     exclude: tuple[str, ...] = ()

@@ -246,8 +246,8 @@ TABLES: Mapping[str, Table] = {
                 image_id=(TEXT, "the image"),
                 source=(
                     TEXT,
-                    "name, folder, ocr, svg, exif (time of the camera, never a position), description (see "
-                    "image_descriptions)",
+                    "name, folder, ocr, svg, exif (time of the camera, never a position), manifest (its "
+                    "columns title, description, tags), description (see image_descriptions)",
                 ),
                 text=(TEXT, "one name, folder, line or description; lines in reading order"),
                 confidence=(FLOAT, "0–1 of the recogniser; null where nothing was recognised"),

@@ -21,7 +21,7 @@ from kg_pipeline.candidates.tokens import (
 )
 from kg_pipeline.ids import sha256_text
 
-READ_SOURCES, DESCRIPTION = ("ocr", "svg"), "description"
+READ_SOURCES, DESCRIBING_SOURCES = ("ocr", "svg"), ("manifest", "description")
 MIN_OCR_CONFIDENCE = 0.6  # below it rapidocr mostly reads texture
 FOLDERS_IN_NAME = 2  # outer folders name the site, not the picture
 LANGUAGE_LETTERS = 12  # fewer letters say nothing about a language
@@ -37,11 +37,11 @@ class ImageWords:
     read: tuple[str, ...]
     """Lines read in the picture, in reading order."""
     described: tuple[str, ...] = ()
-    """What a model says that it shows."""
+    """What a manifest or a model says that it shows."""
 
     @cached_property
     def lines(self) -> tuple[str, ...]:
-        """All that the pixels say in words."""
+        """All that is said of the pixels in words."""
         return self.read + self.described
 
     @cached_property
@@ -87,7 +87,7 @@ def read_image_words(image_files: pl.DataFrame, images: pl.DataFrame, image_text
         paths[image_id].append(path)
     certain = pl.col("confidence").fill_null(1.0) >= MIN_OCR_CONFIDENCE
     read = _by_image(image_texts.filter(pl.col("source").is_in(READ_SOURCES) & certain))
-    described = _by_image(image_texts.filter(source=DESCRIPTION))
+    described = _by_image(image_texts.filter(pl.col("source").is_in(DESCRIBING_SOURCES)))
     return [
         ImageWords(image_id, tuple(paths[image_id] or [path]), read.get(image_id, ()), described.get(image_id, ()))
         for image_id, path in images.sort("image_id").select("image_id", "path").iter_rows()

@@ -31,8 +31,8 @@ WANTED_TABLES = (
 )
 """The tables a graph is made of."""
 
-# Names and folders belong to a place, not to the bytes: they are in IN_COLLECTION.paths. An image shared by two
-# collections would otherwise change its text with every run of either.
+# Names, folders and what a manifest says belong to a place, not to the bytes: paths are in IN_COLLECTION.paths. An
+# image shared by two collections would otherwise change its text with every run of either.
 TEXT_SOURCES = ("description", "svg", "exif", "ocr")
 
 # Scores of a GPU differ in the last digits between batches; four decimals keep such rows from being rewritten.

@@ -1,6 +1,5 @@
 """The places images are listed from: documents roots, then folders, archives and manifests of the inventory."""
 
-import csv
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -8,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-import polars as pl
 from pathspec import GitIgnoreSpec
 
 from kg_pipeline.config import Collection, DocumentRoot, ImageInventory, Limits, is_never_content
@@ -16,6 +14,7 @@ from kg_pipeline.images.addresses import file_uri, member_uri, table_text
 from kg_pipeline.images.archives import archive_kind, open_archive
 from kg_pipeline.images.errors import ImageError
 from kg_pipeline.images.formats import IMAGE_SUFFIXES
+from kg_pipeline.images.manifests import MANIFEST_ERRORS, read_manifest, target
 
 
 @dataclass(frozen=True)
@@ -198,20 +197,20 @@ def _list_archive(file: Path, prefix: str, wanted: Callable[[str], bool], limits
 
 
 def _list_manifest(file: Path, prefix: str, wanted: Callable[[str], bool], roots: list[Root]) -> Iterator[Listed]:
-    """Files named by a manifest, whatever their extension. Its other columns (title, tags) are not used yet."""
+    """Files named by a manifest, whatever their extension."""
     try:
-        paths = _manifest_paths(file)
-    except (OSError, UnicodeDecodeError, csv.Error, pl.exceptions.PolarsError, ImageError) as error:
+        rows = read_manifest(file)
+    except MANIFEST_ERRORS as error:
         message = f"the manifest cannot be read: {error}"
         yield Listed(prefix, file_uri(file), status="unlistable", error=message, children=f"{prefix}/")
         return
     done = set()
-    for written in filter(None, paths):
+    for written in (row.path for row in rows):
         if "://" in written:
             message = "an address, not a path; nothing is fetched from the network"
             yield Listed(table_text(f"{prefix}/{written}"), written, status="skipped", error=message, identity=written)
             continue
-        path = Path(os.path.normpath(file.parent / written))
+        path = target(file, written)
         if path in done:
             continue
         done.add(path)
@@ -219,16 +218,3 @@ def _list_manifest(file: Path, prefix: str, wanted: Callable[[str], bool], roots
         relative = path.relative_to(file.parent if inside else path.anchor).as_posix()
         if wanted(relative):
             yield file_row(path, _path_in_roots(path, roots) or table_text(f"{prefix}/{relative}"))
-
-
-def _manifest_paths(file: Path) -> list[str | None]:
-    if file.suffix.lower() == ".parquet":
-        columns = pl.read_parquet_schema(file)
-        if "path" in columns:
-            return pl.read_parquet(file, columns=["path"], glob=False)["path"].cast(pl.String).to_list()
-        raise ImageError(f"{file}: no column `path`; columns are {', '.join(columns)}")
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        rows = csv.DictReader(lines)
-        if "path" in (rows.fieldnames or ()):
-            return [row["path"] for row in rows]
-        raise ImageError(f"{file}, line 1: no column `path`; columns are {', '.join(rows.fieldnames or ())}")

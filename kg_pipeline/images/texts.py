@@ -15,6 +15,7 @@ from kg_pipeline.images.errors import ImageError
 from kg_pipeline.images.exif import exif_texts
 from kg_pipeline.images.formats import SVG, image_format
 from kg_pipeline.images.inventory import InventoryTables
+from kg_pipeline.images.manifests import manifest_texts
 from kg_pipeline.images.ocr import ocr_pending as pending_ids
 from kg_pipeline.images.ocr import raster_images, read_pending
 from kg_pipeline.images.ocr_cache import load_entry
@@ -42,6 +43,8 @@ def read_image_texts(
     keep name, folder and what the cache knows.
     """
     rows = _path_rows(inventory) + _file_rows(collection.limits, inventory, workers)
+    for image_id, said in manifest_texts(collection, inventory.image_files).items():
+        rows += [{"image_id": image_id, "source": "manifest", "text": text} for text in said]
     if collection.scoring.ocr:
         addresses = inventory.addresses()
         pending = pending_ids(inventory.images, cache)

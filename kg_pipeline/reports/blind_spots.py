@@ -5,7 +5,7 @@ import polars as pl
 from kg_pipeline.candidates.tokens import GENERIC_NAME_WORDS, words
 from kg_pipeline.evidence import EVIDENCE_SCORER
 
-SOURCES_OF_TEXT = ("ocr", "svg", "description")
+SOURCES_OF_TEXT = ("ocr", "svg", "manifest", "description")
 WORD = r"[\p{Alphabetic}]{2}"
 """Two letters or ideographs side by side: OCR takes a round lamp for a 0 and a cable for an l."""
 

@@ -12,7 +12,7 @@ from kg_pipeline.retrieval.lookup import find_concept, find_document, find_pictu
 from kg_pipeline.retrieval.passages import passage_rows
 from kg_pipeline.retrieval.shown import Tables, pictures_from, pictures_of_concepts, pictures_of_passages
 
-READ = ("ocr", "svg", "description")
+READ = ("ocr", "svg", "manifest", "description")
 """Sources of image_texts that say what is in a picture."""
 
 

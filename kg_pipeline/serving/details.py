@@ -66,7 +66,7 @@ def picture_details(catalogue: Catalogue, collection: str, image_id: str) -> Row
     concepts = _concepts(catalogue, collection, pairs.filter(text_kind="concept")["text_id"].to_list())
     said = _said(catalogue, collection, image_id=image_id)
     texts = catalogue.some(collection, "image_texts", "image_id", [image_id])
-    read = texts.filter(pl.col("source").is_in(["ocr", "svg", "description"]))["text"].to_list()
+    read = texts.filter(pl.col("source").is_in(["ocr", "svg", "manifest", "description"]))["text"].to_list()
     uses = catalogue.some(collection, "references", "image_id", [image_id]).filter(status="ok")
     return found.to_dicts()[0] | {
         "paths": catalogue.files(collection).filter(image_id=image_id)["path"].sort().to_list(),

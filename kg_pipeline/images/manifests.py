@@ -1,0 +1,92 @@
+"""Manifests: tables of paths, as a digital asset management (DAM) exports them, with what it says of each picture."""
+
+import csv
+import os
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from kg_pipeline.config import Collection
+from kg_pipeline.images.addresses import parse_uri
+from kg_pipeline.images.errors import ImageError
+
+TEXT_COLUMNS = ("title", "description", "tags")
+"""In the order in which they become texts of the image."""
+MANIFEST_ERRORS = (OSError, UnicodeDecodeError, csv.Error, pl.exceptions.PolarsError, ImageError)
+
+
+@dataclass(frozen=True)
+class ManifestRow:
+    """One file as the manifest names it."""
+
+    path: str
+    texts: tuple[str, ...]
+
+
+def read_manifest(file: Path) -> list[ManifestRow]:
+    """The rows that have a path, in their order. Raises one of MANIFEST_ERRORS.
+
+    Columns other than `path` are optional. Tags are one cell, or in Parquet also a list.
+    """
+    rows = _parquet_rows(file) if file.suffix.lower() == ".parquet" else _csv_rows(file)
+    found = []
+    for row in rows:
+        texts = (" ".join(_cell_text(row.get(column)).split()) for column in TEXT_COLUMNS)
+        path = str(row.get("path") or "")
+        if "\0" in path:
+            raise ImageError(f"{file}: the path {path!r} has a zero byte in it; save the manifest as UTF-8")
+        if path:
+            found.append(ManifestRow(path, tuple(text for text in texts if text)))
+    return found
+
+
+def target(manifest: Path, written: str) -> Path:
+    """The file that a path of the manifest names: absolute, or from the manifest's folder."""
+    return Path(os.path.normpath(manifest.parent / written))
+
+
+def manifest_texts(collection: Collection, image_files: pl.DataFrame) -> dict[str, list[str]]:
+    """Image id to what the collection's manifests say of it, each text once; of copies what is said of any.
+
+    A manifest that cannot be read says nothing here: the inventory has a row with the reason.
+    """
+    said: dict[str, list[str]] = defaultdict(list)
+    for inventory in collection.images:
+        if inventory.manifest is None:
+            continue
+        try:
+            rows = read_manifest(inventory.manifest)
+        except MANIFEST_ERRORS:
+            continue
+        for row in rows:
+            if row.texts and "://" not in row.path:
+                said[os.path.realpath(target(inventory.manifest, row.path))] += row.texts
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    files = image_files.filter(pl.col("image_id").is_not_null() & pl.col("uri").str.starts_with("file://"))
+    for image_id, uri in files.select("image_id", "uri").iter_rows() if said else ():
+        found[image_id] |= dict.fromkeys(said.get(os.path.realpath(parse_uri(uri).file), ()))
+    return {image_id: list(texts) for image_id, texts in found.items() if texts}
+
+
+def _csv_rows(file: Path) -> list[dict[str, object]]:
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        rows = csv.DictReader(lines)
+        if "path" in (rows.fieldnames or ()):
+            return [dict(row) for row in rows]
+        raise ImageError(f"{file}, line 1: no column `path`; columns are {', '.join(rows.fieldnames or ())}")
+
+
+def _parquet_rows(file: Path) -> list[dict[str, object]]:
+    columns = pl.read_parquet_schema(file)
+    if "path" in columns:
+        wanted = [column for column in ("path", *TEXT_COLUMNS) if column in columns]
+        return pl.read_parquet(file, columns=wanted, glob=False).cast({"path": pl.String}).to_dicts()
+    raise ImageError(f"{file}: no column `path`; columns are {', '.join(columns)}")
+
+
+def _cell_text(cell: object) -> str:
+    if isinstance(cell, list):
+        return ", ".join(str(item) for item in cell if item is not None)
+    return "" if cell is None else str(cell)
