@@ -17,7 +17,7 @@ from kg_pipeline.serving.browsing import (
     picture_index,
 )
 from kg_pipeline.serving.errors import NotFoundError
-from kg_pipeline.storage import TableStore
+from kg_pipeline.storage import MissingTableError, TableStore
 from kg_pipeline.tables import TABLES
 from kg_pipeline.verdicts import current_verdicts
 
@@ -61,8 +61,10 @@ class Catalogue:
 
     def rows(self, collection: str, name: str) -> pl.LazyFrame:
         """A table to be read in part; empty when it was never written."""
-        exists = self.store.exists(name, collection)
-        return self.store.scan(name, collection) if exists else TABLES[name].empty().lazy()
+        try:
+            return self.store.scan(name, collection)
+        except MissingTableError:
+            return TABLES[name].empty().lazy()
 
     def verdicts(self, collection: str) -> pl.DataFrame:
         """The verdicts that hold today, as current_verdicts."""

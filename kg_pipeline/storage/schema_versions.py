@@ -6,6 +6,7 @@ and a HOME may hold files of several: an upgrade that was killed is run again.
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 from polars.datatypes import DataTypeClass
@@ -41,11 +42,21 @@ class SchemaError(StorageError):
 def version_of(path: Path) -> int:
     """The schema version a file was written with. Raises StorageError when it is not Parquet."""
     try:
-        return int(pl.read_parquet_metadata(path).get(VERSION_KEY, UNSTAMPED))
+        with path.open("rb") as file:
+            return _version(path, file)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _version(path: Path, file: BinaryIO) -> int:
+    try:
+        return int(pl.read_parquet_metadata(file).get(VERSION_KEY, UNSTAMPED))
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        raise StorageError(
-            f"{path} cannot be read ({error}): remove it, and `kg-pipeline run` makes it again"
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> StorageError:
+    return StorageError(f"{path} cannot be read ({error}): remove it, and `kg-pipeline run` makes it again")
 
 
 def refuse_newer(table: Table, path: Path, version: int) -> None:
@@ -60,11 +71,15 @@ def refuse_newer(table: Table, path: Path, version: int) -> None:
 def scan_as_today(table: Table, path: Path) -> pl.LazyFrame:
     """The file with today's columns and types: what was added since is null, what is gone is left out.
 
-    Raises SchemaError when that cannot be, StorageError when the file is damaged.
+    The frame keeps the file open, so it shows what was there now, also after the path has got another file. Raises
+    SchemaError when it cannot be read as today's, StorageError when it is damaged, FileNotFoundError.
     """
-    version = version_of(path)
-    refuse_newer(table, path, version)
-    frame = pl.scan_parquet(path, glob=False)
+    # A path would be opened several times, for the schema, the metadata and the rows: each might find another file.
+    with path.open("rb") as file:
+        version = _version(path, file)
+        refuse_newer(table, path, version)
+        file.seek(0)
+        frame = pl.scan_parquet(file)
     for step_version, step in sorted(STEPS.get(table.name, {}).items()):
         if step_version > version:
             frame = step(frame)

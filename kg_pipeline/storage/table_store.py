@@ -33,18 +33,25 @@ class TableStore:
         return self.path(table, collection).exists()
 
     def scan(self, table: str, collection: str) -> pl.LazyFrame:
-        """The table as a lazy frame. Raises MissingTableError when it was never written, SchemaError (see there)."""
+        """The table as a lazy frame, as it is now whatever replaces it before the frame is collected.
+
+        Raises MissingTableError when it was never written, SchemaError (see there).
+        """
         path = self.path(table, collection)
-        if not path.exists():
+        try:
+            return scan_as_today(TABLES[table], path)
+        except FileNotFoundError as error:
             raise MissingTableError(
                 f"table {table} of collection {collection!r} does not exist at {path}: "
                 "materialize it first (kg-pipeline run)"
-            )
-        return scan_as_today(TABLES[table], path)
+            ) from error
 
     def read(self, table: str, collection: str) -> pl.DataFrame:
         """The table, or its empty form when it was never written."""
-        return self.scan(table, collection).collect() if self.exists(table, collection) else TABLES[table].empty()
+        try:
+            return self.scan(table, collection).collect()
+        except MissingTableError:
+            return TABLES[table].empty()
 
     def write(self, table: str, collection: str, frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
         """Replace the table and return what was written. Raises TableError, StorageError; never leaves a half file."""

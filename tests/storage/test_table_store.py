@@ -1,3 +1,7 @@
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import polars as pl
 import pytest
 
@@ -40,3 +44,40 @@ def test_a_table_that_was_never_written_says_what_to_do(tmp_path):
         store.scan("images", "manuals")
     with pytest.raises(StorageError, match="there is no table 'pictures'"):
         store.scan("pictures", "manuals")
+
+
+def test_a_table_is_read_as_it_was_at_one_moment_while_it_is_replaced(tmp_path):
+    store = TableStore(tmp_path)
+    few, many = images("a"), images(*(f"{number:064x}" for number in range(500)))
+    store.write("images", "manuals", few)
+    done = threading.Event()
+
+    def replace() -> None:
+        while not done.is_set():
+            store.write("images", "manuals", many)
+            store.write("images", "manuals", few)
+
+    lengths = set()
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(replace)
+        try:
+            until = time.monotonic() + 1
+            while time.monotonic() < until:
+                lengths.add(len(store.read("images", "manuals")))
+                lazy = store.scan("images", "manuals")
+                first, second = len(lazy.collect()), lazy.select(pl.len()).collect().item()
+                assert first == second
+        finally:
+            done.set()
+        writing.result()
+    assert lengths <= {1, 500}
+
+
+def test_a_lazy_table_outlives_its_file(tmp_path):
+    store = TableStore(tmp_path)
+    store.write("images", "manuals", images("a", "b"))
+    lazy = store.scan("images", "manuals")
+    store.path("images", "manuals").unlink()
+    assert lazy.filter(image_id="b").collect()["path"].to_list() == ["b.png"]
+    assert len(lazy.collect()) == 2
+    assert store.read("images", "manuals").is_empty()
