@@ -25,7 +25,10 @@ class RequestLimits:
     pairs: int = 8_192
     """Pairs of picture and text of one request."""
     text_characters: int = 20_000
-    """Of one text; models read fewer."""
+    """Of one query; a longer one is refused."""
+    score_characters: int = 200_000
+    """Of one text of /api/score; what is longer is cut, far beyond the 10,240 tokens that models read, as a scorer in
+    the same process cuts it. It only bounds the time that a text takes to be split into tokens."""
     body_bytes: int = 64_000_000
     """Of one request, uploads included."""
     image_bytes: int = 32_000_000

@@ -27,15 +27,15 @@ async def pictures_of(request: RerankRequest, services: Services) -> list[Pictur
 
 
 async def groups_of(request: ScoreRequest, services: Services) -> list[PictureTexts]:
-    """The groups of a request, with their pictures. Raises ServingError."""
-    limits = services.settings.limits
+    """The groups of a request with their pictures, long texts cut. Raises ServingError."""
     services.reranking.check_count(len(request.groups))
-    longest = max(len(text) for group in request.groups for text in group.texts)
-    if longest > limits.text_characters:
-        raise TooLargeError(f"a text of {longest} characters; this server takes {limits.text_characters}")
+    most = services.settings.limits.score_characters
     reads: list[Read] = [partial(_source, group.image_id, group.image, services) for group in request.groups]
     pictures = await asyncio.to_thread(_read_all, reads, services)
-    return [PictureTexts(picture, tuple(group.texts)) for picture, group in zip(pictures, request.groups, strict=True)]
+    return [
+        PictureTexts(picture, tuple(text[:most] for text in group.texts))
+        for picture, group in zip(pictures, request.groups, strict=True)
+    ]
 
 
 async def picture_of(image: ImageSource, services: Services) -> Picture:

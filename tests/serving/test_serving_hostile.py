@@ -31,7 +31,9 @@ def scorer() -> HashScorer:
 @pytest.fixture(scope="module")
 def served(make_settings: Callable, scorer: HashScorer) -> Iterator[Served]:
     """A server without a model that takes little."""
-    limits = RequestLimits(pictures=8, pairs=64, body_bytes=200_000, image_bytes=100_000, text_characters=500)
+    limits = RequestLimits(
+        pictures=8, pairs=64, body_bytes=200_000, image_bytes=100_000, text_characters=500, score_characters=500
+    )
     with serving_hashes(make_settings(limits=limits), scorer) as running:
         yield running
 
@@ -133,10 +135,18 @@ def test_requests_beyond_the_limits_are_413_or_422(served: Served) -> None:
     assert [served.post("/api/rerank", body).status for body in too_large] == [413] * 3
     group = {"image_id": "a", "image": {"data": data}, "texts": ["x"] * 65}
     assert served.post("/api/score", {"groups": [group]}).status == 413
-    assert served.post("/api/score", {"groups": [group | {"texts": ["x" * 501]}]}).status == 413
     assert served.post("/api/score", {"groups": []}).status == 422
     assert served.post("/api/rerank", {"query": "", "image_paths": ["a"]}).status == 422
     assert served.post("/api/rerank", {"query": QUERY}).status == 400
+
+
+def test_a_long_text_of_a_group_is_cut_as_a_scorer_cuts_it(served: Served, scorer: HashScorer) -> None:
+    scorer.turns.clear()
+    group = {"image_id": "a", "image": {"data": b64encode(b"x").decode()}, "texts": ["x" * 501, "y" * 500]}
+    found = served.post("/api/score", {"groups": [group]}).json()["groups"][0]
+    assert found["truncated"] == [True, False]
+    assert None not in found["log_odds"]
+    assert scorer.turns == [[("a", ("x" * 500, "y" * 500))]]
 
 
 def test_an_endless_upload_is_answered_before_its_end(served: Served) -> None:

@@ -17,6 +17,7 @@ def router(services: Services) -> APIRouter:
     """POST /api/score, /api/explain."""
     routes = APIRouter(tags=["scores"])
     service = services.reranking
+    longest = services.settings.limits.score_characters
 
     @routes.post("/api/score", summary="Pictures with many texts each")
     async def score(request: Request, body: ScoreRequest) -> ScoreAnswer:
@@ -38,7 +39,9 @@ def router(services: Services) -> APIRouter:
                     image_id=group.image_id,
                     log_odds=list(scores.log_odds),
                     scores=[None if each is None else ten_points(each) for each in scores.log_odds],
-                    truncated=list(scores.truncated),
+                    truncated=[
+                        cut or len(text) > longest for cut, text in zip(scores.truncated, group.texts, strict=True)
+                    ],
                     error=scores.error if None in scores.log_odds else None,
                 )
                 for group, scores in zip(body.groups, found, strict=True)
