@@ -66,7 +66,7 @@ def test_the_slot_of_a_run_that_was_ended_by_others_is_free_too(instance, a_proc
     assert holders(instance) == set()
 
 
-@pytest.mark.parametrize("process", [this_process(), "another-host:1:0.0", None])
+@pytest.mark.parametrize("process", [this_process(), "another-host:1:0.0", None], ids=["this one", "elsewhere", "none"])
 def test_a_run_that_may_be_alive_keeps_its_slot(instance, process):
     run = run_holding_the_gpu(instance, process)
     assert release_dead_runs(instance) == 0
