@@ -9,8 +9,11 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
 import psutil
 import pytest
@@ -19,6 +22,7 @@ from graph_content import content
 from graph_servers import running_server
 from knowledge_base import picture
 
+from kg_pipeline.definitions import defs
 from kg_pipeline.orchestration.dead_runs import PROCESS_TAG
 from kg_pipeline.orchestration.instance import open_instance
 from kg_pipeline.orchestration.partitions import sync_partitions
@@ -27,6 +31,11 @@ from kg_pipeline.tables import TABLES
 
 QUALITY = {"evaluation", "evidence_weights", "calibrators"}
 PATH = [*(set(TABLES) - QUALITY), "knowledge_graph"]
+BEFORE_SCORING = [
+    key.to_user_string()
+    for key in dg.AssetSelection.assets("pair_scores").upstream(include_self=False).resolve(defs.resolve_asset_graph())
+    if key.to_user_string() in PATH
+]
 NAMES = ("a", "b", "c")
 
 PAGE = """# Station {name}
@@ -82,6 +91,13 @@ class Stations:
     def go_on(self) -> None:
         (self.stand_in / "hold").unlink(missing_ok=True)
 
+    @contextmanager
+    def one_process(self) -> Iterator[None]:
+        """Runs that begin in here execute their steps in one process: where none is killed, that is all the same."""
+        (self.stand_in / "one-process").touch()
+        yield
+        (self.stand_in / "one-process").unlink()
+
     def holders(self) -> set[str]:
         with self.instance() as instance:
             return {slot.run_id for slot in instance.event_log_storage.get_concurrency_info("gpu").claimed_slots}
@@ -93,22 +109,36 @@ class Stations:
         ours = [run for run in runs if run.tags.get("dagster/backfill") == backfill]
         return {run.tags["dagster/partition"]: run.status.value for run in ours}
 
-    def run(self, partitions: list[str] | None) -> dict[str, str]:
-        backfill = self.dagster.backfill(PATH, partitions)
-        self.dagster.finished(backfill)
+    def run(self, partitions: list[str] | None, assets: list[str] = PATH) -> dict[str, str]:
+        with self.one_process():
+            backfill = self.dagster.backfill(assets, partitions)
+            self.dagster.finished(backfill)
         return self.runs_of(backfill)
+
+    def score(self, partitions: list[str]) -> str:
+        """Ask for scores of what was written since, a process per step; returns when the first step scores."""
+        assert set(self.run(partitions, BEFORE_SCORING).values()) == {"SUCCESS"}
+        self.hold()
+        begun = self.count("begin")
+        # With a step before: a run that can only wait for the GPU would be left in the queue.
+        backfill = self.dagster.backfill(["candidate_pairs", "pair_scores"], partitions)
+        wait_for(lambda: self.count("begin") > begun, 600, "a step to score")
+        return backfill
 
     def run_by_command(self, partition: str) -> dict[str, str]:
         folder = self.home / "dagster"
         command = ["-m", "dagster", "job", "backfill", "-w", str(folder / "workspace.yaml"), "-j", "whole_path"]
-        done = subprocess.run(
-            [sys.executable, *command, "--partitions", partition, "--noprompt"],
-            env={**os.environ, "DAGSTER_HOME": str(folder)}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        backfill = re.search(r"backfill job `(\w+)`", done.stdout + done.stderr)
-        assert backfill, done.stdout + done.stderr
-        self.dagster.finished(backfill[1])
+        with self.one_process():
+            done = subprocess.run(
+                [sys.executable, *command, "--partitions", partition, "--noprompt"],
+                env={**os.environ, "DAGSTER_HOME": str(folder)}, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+            backfill = re.search(r"backfill job `(\w+)`", done.stdout + done.stderr)
+            assert backfill, done.stdout + done.stderr
+            # The backfill of a job has ended as soon as its runs are in the queue.
+            over = {"SUCCESS", "FAILURE", "CANCELED"}
+            wait_for(lambda: self.runs_of(backfill[1]).get(partition) in over, 600, "a run")
         return self.runs_of(backfill[1])
 
 
@@ -140,7 +170,7 @@ def test_scattered_adjacent_single_and_all_give_the_same_graph_and_load_the_mode
     assert stations.run_by_command("c") == {"c": "SUCCESS"}
     assert stations.run(["a", "b"]) == {"a": "SUCCESS", "b": "SUCCESS"}
     piece_by_piece, loads, pairs = content(graph), stations.count("load"), stations.count("pair")
-    # A dozen steps a run, of which one scores; the second run of a had nothing to score.
+    # Of the dozen steps of a run one scores; the second run of a had nothing to score.
     assert loads == len(NAMES)
     assert pairs > 0
 
@@ -155,10 +185,7 @@ def test_scattered_adjacent_single_and_all_give_the_same_graph_and_load_the_mode
 def test_a_run_killed_while_it_scores_loses_nothing_repeats_nothing_and_frees_the_gpu(stations, graph):
     before = Counter(" ".join(words[2:]) for words in stations.log() if words[1] == "pair")
     stations.write("a", "crimson", "Its filter is changed every month.")
-    stations.hold()
-    begun = stations.count("begin")
-    backfill = stations.dagster.backfill(PATH, ["a"])
-    wait_for(lambda: stations.count("begin") > begun, 600, "the step to score")
+    backfill = stations.score(["a"])
     step = int([words[0] for words in stations.log() if words[1] == "begin"][-1])
     with stations.instance() as instance:
         (run,) = [run for run in instance.get_runs() if run.tags.get("dagster/backfill") == backfill]
@@ -192,10 +219,8 @@ def test_a_run_killed_while_it_scores_loses_nothing_repeats_nothing_and_frees_th
 def test_two_runs_never_score_at_once_and_a_cancelled_backfill_frees_the_gpu(stations):
     for name in ("a", "b"):
         stations.write(name, "violet", "Its valve is checked every week.")
-    stations.hold()
     begun = stations.count("begin")
-    backfill = stations.dagster.backfill(PATH, ["a", "b"])
-    wait_for(lambda: stations.count("begin") > begun, 600, "a step to score")
+    backfill = stations.score(["a", "b"])
     blocked = "Step blocked by limit for pool gpu"
     wait_for(lambda: blocked in all_messages(stations, backfill), 400, "the other run to wait for the GPU")
     assert stations.count("begin") == begun + 1
@@ -209,13 +234,6 @@ def test_two_runs_never_score_at_once_and_a_cancelled_backfill_frees_the_gpu(sta
 
     stations.go_on()
     assert stations.run(["a", "b"]) == {"a": "SUCCESS", "b": "SUCCESS"}
-    scoring: set[str] = set()
-    for process, event, *_ in stations.log():
-        if event == "begin":
-            assert not scoring or all(not psutil.pid_exists(int(pid)) for pid in scoring)
-            scoring = {process}
-        elif event == "end":
-            scoring.discard(process)
 
 
 def all_messages(stations: Stations, backfill: str) -> str:
