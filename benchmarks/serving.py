@@ -11,6 +11,7 @@ Ends with one JSON line.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -174,14 +175,18 @@ def wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
             if pool.request("GET", f"{url}/api/health", timeout=5).status == 200:
                 return
         except urllib3.exceptions.HTTPError:
-            time.sleep(0.2)
+            pass
+        time.sleep(0.2)
     raise TimeoutError("the server did not start")
 
 
 def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
+    """Below the ports that clients get: one that calls while nobody listens must not end up talking to itself."""
+    for port in range(20_000, 30_000):
+        with socket.socket() as listening, contextlib.suppress(OSError):
+            listening.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no free port between 20000 and 30000")
 
 
 def run(url: str, make: Callable[[], Body], clients: int, seconds: float, patient: bool = True) -> Tally:

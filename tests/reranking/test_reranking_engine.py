@@ -136,5 +136,7 @@ def test_bfloat16_differs_by_its_rounding_only(engine, loop, picture, png, recor
     spread = max(expected) - min(expected)
     report = {"median": np.median(differences), "90 %": np.quantile(differences, 0.9), "largest": differences.max()}
     for name, value in report.items():
-        record_property(f"{model_type}: {name} log-odds difference of bfloat16, of a spread of {spread:.2f}", value)
+        record_property(
+            f"{model_type}: {name} log-odds difference of bfloat16, of a spread of {spread:.2f}", float(value)
+        )
     assert differences.max() < 0.25 * spread + 0.1
