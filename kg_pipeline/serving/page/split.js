@@ -169,6 +169,7 @@ export const FINDINGS = [
   "words of the file name stand in the document",
   "words read in the picture stand in the document",
   "it has the language of the document",
+  "the words of the picture mean much the same",
   "like pictures are used here",
   "the document uses other pictures of the folder",
   "the reranker finds it in the pixels",
