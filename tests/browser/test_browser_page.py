@@ -355,7 +355,7 @@ def test_open_orphans_are_judged_to_the_last_one_by_address_and_reason(visit, se
     page.get_by_label("Status").select_option("")
     page.get_by_role("button", name=re.compile("^unreadable")).click()
     expect(page.locator(".orphan")).to_contain_text("Nothing to decide here.")
-    expect(page.locator(".orphan")).to_contain_text("empty")
+    expect(page.locator(".orphan")).to_contain_text("broken JPEG")
 
 
 def test_a_verdict_that_the_server_refuses_is_taken_back(visit):

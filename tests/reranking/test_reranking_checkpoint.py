@@ -155,7 +155,7 @@ def test_what_is_asked_for_by_name_is_there_or_an_error(checkpoint):
     assert choose_reranker(Scoring(reranker="qwen-vl", checkpoint=str(checkpoint("qwen2_5_vl")))).reranker
     with pytest.raises(RerankerError, match="needs weights: --checkpoint"):
         choose_reranker(Scoring(reranker="qwen-vl"))
-    with pytest.raises(RerankerError, match="'remote' is not part of this version"):
+    with pytest.raises(RerankerError, match="'remote' needs an address: --reranker-url"):
         choose_reranker(Scoring(reranker="remote"))
 
 
