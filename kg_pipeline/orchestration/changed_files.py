@@ -155,7 +155,7 @@ def _look(
             dg.RunRequest(
                 partition_key=name,
                 # The time makes a state that comes back after another one a new request.
-                run_key=f"{name}:{scan.fingerprint}:{known.since:.0f}:{attempt}",
+                run_key=f"{name}:{scan.fingerprint}:{known.since:.6f}:{attempt}",
                 tags={INPUT_TAG: scan.fingerprint},
             )
         )

@@ -183,9 +183,9 @@ def test_a_changed_document_makes_what_follows_stale_in_its_collection_only(site
 
 
 def test_what_is_not_sound_goes_no_further(site):
-    path = site.base.home / "tables" / "evidence_weights" / "line.parquet"
+    path = site.base.home / "tables" / "evaluation" / "line.parquet"
     path.parent.mkdir(exist_ok=True)
-    TABLES["evidence_weights"].empty().with_columns(extra=1).write_parquet(path)
+    TABLES["evaluation"].empty().drop("metric").write_parquet(path)
     before = site.newest("orphan_images", "line").tags
     try:
         run = site.definitions.resolve_job_def("without_graph").execute_in_process(
@@ -196,13 +196,13 @@ def test_what_is_not_sound_goes_no_further(site):
     assert not run.success
     failed = site.checks("line")["tables_fit_their_schema"]
     assert (failed.passed, failed.blocking, failed.severity) == (False, True, dg.AssetCheckSeverity.ERROR)
-    assert "evidence_weights" in failed.description
-    assert "Materialize these tables" in failed.description
+    assert "evaluation" in failed.description
+    assert "kg-pipeline upgrade" in failed.description
     assert site.newest("orphan_images", "line").tags == before
 
 
-def test_the_origin_of_every_column_is_a_column_that_lies_before_it():
-    graph = build_defs().resolve_asset_graph()
+def test_the_origin_of_every_column_is_a_column_that_lies_before_it(site):
+    graph = site.definitions.resolve_asset_graph()
     for table, columns in LINEAGE.items():
         assert set(columns) <= set(TABLES[table].schema)
         key = dg.AssetKey(table)
