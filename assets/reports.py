@@ -55,6 +55,6 @@ def orphan_images(context: dg.AssetExecutionContext, collections: Collections, t
         | {f"reason/{reason}": count for reason, count in reasons.iter_rows()}
     )
     if is_scored_without_pixels(frames["visual_evidence"]):
-        mute = pictures_without_text(frames["images"], frames["image_texts"])
+        mute = pictures_without_text(frames["images"], frames["image_texts"], frames["references"])
         context.add_output_metadata({"not_judged": len(mute), "not_judged_sample": mute[:NAMED]})
     return orphans

@@ -25,12 +25,13 @@ def small_corpus(
     same_bytes: Mapping[str, str] | None = None,
     statuses: Mapping[str, str] | None = None,
     decorative: Sequence[str] = (),
+    kinds: Mapping[str, str] | None = None,
 ) -> Corpus:
     """A corpus.
 
     documents: path → passages; a first line that begins with `#` is the heading. images: path → lines read in the
     picture. references: document path, number of the passage, image path. glossary: name → aliases. same_bytes: path →
-    path of the picture it is a copy of. statuses: image path → status of its references.
+    path of the picture it is a copy of. statuses, kinds: image path → status, kind of its references.
     """
     of_path = {path: image_id((same_bytes or {}).get(path, path)) for path in images}
     document_rows, chunk_rows = [], []
@@ -63,6 +64,7 @@ def small_corpus(
             "document_id": document_id("test", path),
             "chunk_id": chunk_of(path, index, documents),
             "line": 1,
+            "kind": (kinds or {}).get(image, "md_image"),
             "alt": "an alternative text that must not matter",
             "status": (statuses or {}).get(image, "ok"),
             "image_path": image,

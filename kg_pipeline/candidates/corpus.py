@@ -9,7 +9,8 @@ from kg_pipeline.candidates.fields import Fields
 from kg_pipeline.candidates.image_words import picture_texts
 from kg_pipeline.candidates.meaning import Meaning, meaning
 from kg_pipeline.candidates.sparse import Matrix
-from kg_pipeline.candidates.votes import FolderVotes, passage_votes
+from kg_pipeline.candidates.votes import FolderVotes, passage_votes, places_inside
+from kg_pipeline.documents.parsed import EMBEDDED
 from kg_pipeline.tables import TABLES
 
 
@@ -60,6 +61,17 @@ class Corpus:
             .unique()
             .sort("image_id", "document_id", "chunk_id")
         )
+
+    @cached_property
+    def places_inside(self) -> Matrix:
+        """How near each passage is to where a picture lies in the document's own file, (images, passages).
+
+        Where its bytes lie is no word that a document says of it: it counts as a folder does. Hidden with the rest of
+        what is known of a picture when quality is measured.
+        """
+        lying = self.references.filter(kind=EMBEDDED).select("image_id", "chunk_id").unique()
+        places = self.visible_references.join(lying, on=["image_id", "chunk_id"], how="semi", maintain_order="left")
+        return places_inside(self.fields, places)
 
     @cached_property
     def passage_votes(self) -> Matrix:

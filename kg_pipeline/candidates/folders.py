@@ -4,6 +4,7 @@ import re
 from pathlib import PurePosixPath
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from kg_pipeline.candidates.directories import Directories
@@ -71,6 +72,9 @@ class FolderFit:
         trust = 1 / (1 + np.maximum(0, held - FOLDER_OF_ONE_DOCUMENT) / FOLDER_HALF_TRUST)
         self.damping = np.array([max(trust[rows]) for rows in of_image], np.float32)
         self.enough_overlap = min(ENOUGH_IDF, ENOUGH_OF_RAREST * rarest_idf(len(paths)))
+        rows_of_paths = {path: row for row, path in enumerate(paths)}
+        self._around = np.array([_document_around(folder, rows_of_paths) for folder in self.folders], np.int64)
+        """For each folder the document that it is a part of, -1 for a real folder."""
         self.index_page = np.array([is_index(path) for path in paths], np.float32)
 
         self.directories = Directories([path.rpartition("/")[0] for path in paths])
@@ -100,7 +104,9 @@ class FolderFit:
             mine = np.flatnonzero(held > nth)
             folders = self.of_image.indices[first[mine] + nth].astype(np.int64)
             common = self._distances.common(folders, documents[mine])
-            distance[mine] = np.minimum(distance[mine], self._distances.of(folders, documents[mine], common))
+            inside = self._around[folders][:, None] == np.where(documents[mine] < 0, -2, documents[mine])
+            apart = np.where(inside, np.float32(0), self._distances.of(folders, documents[mine], common))
+            distance[mine] = np.minimum(distance[mine], apart)
             for best, found in zip((overlap, alike), self._level_scores(folders, documents[mine], common), strict=True):
                 best[mine] = np.maximum(best[mine], found)
         return {
@@ -131,9 +137,21 @@ class FolderFit:
         nth = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size - start, size)
         return np.repeat(row, size), of_folder[1][nth]
 
+    def sums(self, weights: NDArray[np.float64], decay: float) -> NDArray[np.float64]:
+        """For each folder the sum over all documents of weight * exp(-decay * distance)."""
+        sums = self.directories.sums(self.folders, weights, decay)
+        inside = np.flatnonzero(self._around >= 0)
+        own = self._around[inside]
+        common = self._distances.common(inside, own[:, None].astype(np.int32))
+        apart = self._distances.of(inside, own[:, None].astype(np.int32), common)[:, 0]
+        sums[inside] += weights[own] * (1 - np.exp(-decay * apart))
+        return sums
+
     def _nearest(self, folder: int, count: int) -> list[int]:
         if folder not in self._known_nearest:
-            self._known_nearest[folder] = self.directories.nearest(self.folders[folder], count)
+            own = self._around[folder : folder + 1]
+            others = self.directories.nearest(self.folders[folder], count)
+            self._known_nearest[folder] = list(dict.fromkeys([*own[own >= 0].tolist(), *others]))
         return self._known_nearest[folder]
 
     def _level_scores(self, folders: Integers, documents: Places, common: Scores) -> tuple[Scores, Scores]:
@@ -153,6 +171,13 @@ class FolderFit:
             likeness = (2 * shared / np.maximum(sizes, 1)).astype(np.float32)
             alike[mine] = np.maximum(alike[mine], likeness * below)
         return overlap, alike
+
+
+def _document_around(folder: str, documents: dict[str, int]) -> int:
+    """Row of the document that a folder lies in, as `book.epub/images` does; -1 for a folder of the file system."""
+    while folder and folder not in documents:
+        folder = folder.rpartition("/")[0]
+    return documents.get(folder, -1)
 
 
 def _levels(directory: str) -> list[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""Blocking by place: passages of the documents near the picture, and of those that use its folder's other pictures."""
+"""Blocking by place: passages where the picture lies, of the documents near it, of those with its folder's others."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from kg_pipeline.candidates.shortlist import Shortlist
 
 @dataclass(frozen=True)
 class Proximity:
-    """The passages of the nearest documents, best words first."""
+    """The passages around a picture inside a document, then those of the nearest documents, best words first."""
 
     limit: int
     documents: int = 5
@@ -23,5 +23,7 @@ class Proximity:
         place = np.full(near.shape, -np.inf, np.float32)
         place[rows, columns] = -ranks
         of_document = shortlist.of_passages(place)
-        wanted = np.isfinite(of_document) & shortlist.eligible
-        return best(of_document + 1e-3 * shortlist.passage_score, wanted, self.limit)
+        wanted = (np.isfinite(of_document) | (shortlist.inside > 0)) & shortlist.eligible
+        # Ranks of documents begin at -1, so that every place inside comes before them.
+        order = np.where(shortlist.inside > 0, shortlist.inside, of_document + 1e-3 * shortlist.passage_score)
+        return best(order, wanted, self.limit)

@@ -96,6 +96,11 @@ class Shortlist:
         return cells(self.corpus.passage_votes, self.rows, self.passages)
 
     @cached_property
+    def inside(self) -> Scores:
+        """1 where the picture lies in the document's own file, less around it."""
+        return cells(self.corpus.places_inside, self.rows, self.passages)
+
+    @cached_property
     def likeness(self) -> Scores:
         """Cosine with the passages above the picture's usual one, as a share of the best."""
         raw = {"embedding": self.corpus.meaning.scores(self.rows, self.passages)}
@@ -181,7 +186,8 @@ def _whole(corpus: Corpus, rows: Integers, asked: Pairs) -> Shortlist:
 
 
 def _found_passages(corpus: Corpus, rows: Integers) -> Pairs:
-    found = _joined(corpus.fields.best_passages(rows, PER_FIELD), pairs_of(corpus.passage_votes, rows))
+    near = pairs_of(corpus.passage_votes, rows), pairs_of(corpus.places_inside, rows)
+    found = _joined(corpus.fields.best_passages(rows, PER_FIELD), *near)
     return _joined(found, corpus.meaning.best(rows, PER_FIELD)) if corpus.meaning.is_known else found
 
 

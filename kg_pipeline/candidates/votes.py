@@ -22,6 +22,8 @@ NEIGHBOURS = 6
 """Pictures to either side in the natural order of the folder."""
 PASSAGE_SPREAD, PASSAGE_REACH = 1.5, 4
 """A vote for a passage counts for its neighbours too, times exp(-distance / 1.5), up to 4 away."""
+BESIDE = 0.9
+"""At most, for a passage between two at which a picture lies."""
 LOOK_ALIKE, SERIES, SAME_SIZE = 2.0, 1.0, 0.5
 """Weights next to exp(-distance / 2) of neighbours in the folder."""
 
@@ -36,6 +38,16 @@ def passage_votes(fields: Fields, images: pl.DataFrame, references: pl.DataFrame
     votes = likeness @ (used @ _spread(fields.chunk_document))
     total = likeness @ np.asarray(np.diff(used.indptr) > 0, np.float32)
     return _shares(votes, total)
+
+
+def places_inside(fields: Fields, places: pl.DataFrame) -> Matrix:
+    """1 for the passages of `places` (image_id, chunk_id), less for those around them, (images, passages)."""
+    lying = _references(fields, places, fields.chunk_rows(places["chunk_id"]), len(fields.chunk_ids))
+    near = sparse.csr_array(lying @ _spread(fields.chunk_document))
+    near.data = np.minimum(near.data, BESIDE)
+    near = sparse.csr_array(near.maximum(lying))
+    near.sort_indices()
+    return near
 
 
 class FolderVotes:

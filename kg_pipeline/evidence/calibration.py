@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from kg_pipeline.evidence.model import EVIDENCE_SCORER, INTERCEPT, PASSAGE, RIVALS
+from kg_pipeline.evidence.model import EVIDENCE_SCORER, INSIDE, INTERCEPT, PASSAGE, RIVALS
 from kg_pipeline.ids import stable_id
 
 RERANKER = "reranker"
@@ -96,7 +96,8 @@ def fused_parts(pairs: pl.DataFrame, calibration: Calibration) -> pl.DataFrame:
     null when it could not score), counted (whether blocking proposed the pair: those that are here for another reason
     are not rivals of others, or a visible reference would change the scores of its own picture).
     The part `rivals` is -log(sum of exp(fused sum) over the other counted passages of the picture and "no passage"):
-    with it the sum is the logit of a softmax. Translations of the passage's document are no rivals.
+    with it the sum is the logit of a softmax. Translations of the passage's document are no rivals, nor are passages at
+    which the picture lies in documents among themselves.
     """
     features = pairs["features"].struct.unnest()
     parts = {
@@ -137,8 +138,10 @@ def _rivals(pairs: pl.DataFrame, total: NDArray[np.float64]) -> NDArray[np.float
     nothing = np.exp(NO_PASSAGE - top)
     all_of = (np.bincount(image, share, pictures) + nothing)[image]
     translations = _summed(work, share) - _summed(document, share)
+    lies_here = pairs["features"].struct.field(INSIDE).fill_null(0).to_numpy() >= 1
+    elsewhere = np.where(lies_here, _summed(image, np.where(lies_here, share, 0)) - share, 0)
     # At least "no passage", which is always a rival: rounding must not leave less than nothing.
-    return np.asarray(top[image] + np.log(np.maximum(all_of - share - translations, nothing[image])))
+    return np.asarray(top[image] + np.log(np.maximum(all_of - share - translations - elsewhere, nothing[image])))
 
 
 def _codes(column: pl.Series, within: NDArray[np.int64] | None = None) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from kg_pipeline.candidates.shortlist import Shortlist, blocks, shortlist
 from kg_pipeline.candidates.sparse import Integers
 from kg_pipeline.evidence.model import PASSAGE, RIVALS, sigmoid
 from kg_pipeline.evidence.model import log_odds as evidence_log_odds
-from kg_pipeline.evidence.rivals import Rivals
+from kg_pipeline.evidence.rivals import Rivals, document_values, passage_values
 from kg_pipeline.tables import PAIR_FEATURES
 
 KEY = ["image_id", "text_kind", "text_id"]
@@ -50,8 +50,7 @@ def passage_features(
     shortlist: Shortlist, rows: Integers, columns: Integers, rivals: Rivals
 ) -> dict[str, NDArray[np.float64]]:
     """Each feature of pairs of a shortlist, by row and column."""
-    of_passages = shortlist.passage_scores | {"siblings": shortlist.passage_votes, "embedding": shortlist.likeness}
-    of_documents = shortlist.document_scores | {"proximity": shortlist.folder_votes}
+    of_passages, of_documents = passage_values(shortlist), document_values(shortlist)
     documents = shortlist.document_place[rows, columns]
     values: dict[str, NDArray[Any]] = {name: scores[rows, columns] for name, scores in of_passages.items()}
     values |= {name: scores[rows, documents] for name, scores in of_documents.items()}

@@ -33,6 +33,8 @@ class Model:
 
 
 RIVALS = "rivals"
+INSIDE = "inside"
+"""Like a folder, and no guess: by judgement it weighs as much as name, lines and title that all fit another passage."""
 SHARPNESS = 2.0
 """Weighted sums of rivals count exponentially at this sharpness, as in a softmax of temperature 0.5."""
 NO_PASSAGE = 2.5
@@ -51,6 +53,7 @@ PASSAGE = Model(
         **DOCUMENT_WEIGHTS,
         "siblings": 2.0,
         "proximity": 1.0,
+        INSIDE: 6.0,
         "embedding": 1.0,
         RIVALS: -1 / SHARPNESS,
     },

@@ -25,6 +25,7 @@ FINDINGS: Mapping[str, tuple[str, ...]] = {
     "the words of the picture mean much the same": ("embedding",),
     "like pictures are used here": ("siblings",),
     "the document uses other pictures of the folder": ("proximity",),
+    "it lies there in the document's own file": ("inside",),
     "the concept is in the file name or folder": ("concept_in_name",),
     "the concept is read in the picture": ("concept_in_image",),
     "a likely passage mentions the concept": ("concept_passage",),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from kg_pipeline.candidates import Corpus
 from kg_pipeline.candidates.shortlist import Shortlist
 from kg_pipeline.candidates.sparse import Integers, Scores
-from kg_pipeline.evidence.model import NO_PASSAGE, PASSAGE, SHARPNESS
+from kg_pipeline.evidence.model import INSIDE, NO_PASSAGE, PASSAGE, SHARPNESS
 
 ALMOST_NOTHING = 1e-9  # a share that still has a logarithm
 LANGUAGES = (-1, 0, 1)
@@ -20,7 +20,7 @@ class Rivals:
     Over all passages, not the proposed ones: else the candidate that a reference adds would change the scores. Those
     that are not looked at share no telling word with the picture; place, language and cue words are all they have, and
     of those the sum over a whole tree of directories is known at once. Translations of the passage's document are no
-    rivals: a picture that belongs to one belongs to the other.
+    rivals: a picture that belongs to one belongs to the other. Nor are the passages at which it lies in documents.
     """
 
     def __init__(self, corpus: Corpus) -> None:
@@ -39,6 +39,12 @@ class Rivals:
         rest = 1 - share[rows, columns]
         if self._translated:
             rest -= self._translations(shortlist, share)[rows, shortlist.document_place[rows, columns]]
+        lies_here = shortlist.inside >= 1
+        if lies_here.any():
+            elsewhere = np.where(lies_here, share, 0).sum(axis=1)[rows] - share[rows, columns]
+            # Of a translation that holds the picture as well too much is taken away; "no passage" is always left.
+            least = np.maximum(rest - elsewhere, (nothing / total)[rows, 0])
+            rest = np.where(lies_here[rows, columns], least, rest)
         return np.asarray((top + np.log(total))[rows, 0] + np.log(np.maximum(rest, ALMOST_NOTHING)), np.float64)
 
     def _translations(self, shortlist: Shortlist, share: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -81,8 +87,7 @@ class Rivals:
         decay = -SHARPNESS * weights["path_distance"]
         return np.stack(
             [
-                fields.folders.directories.sums(
-                    fields.folders.folders,
+                fields.folders.sums(
                     of_document * np.exp(SHARPNESS * weights["same_language"] * known * fields.document_language),
                     decay,
                 )
@@ -91,10 +96,19 @@ class Rivals:
         )
 
 
+def passage_values(shortlist: Shortlist) -> dict[str, Scores]:
+    """Every feature of passages but `rivals`."""
+    others = {"siblings": shortlist.passage_votes, INSIDE: shortlist.inside, "embedding": shortlist.likeness}
+    return shortlist.passage_scores | others
+
+
+def document_values(shortlist: Shortlist) -> dict[str, Scores]:
+    """Every feature of documents."""
+    return shortlist.document_scores | {"proximity": shortlist.folder_votes}
+
+
 def _sums(shortlist: Shortlist) -> Scores:
     """Weighted sum of all features but this one."""
-    of_passages = shortlist.passage_scores | {"siblings": shortlist.passage_votes, "embedding": shortlist.likeness}
-    of_documents = shortlist.document_scores | {"proximity": shortlist.folder_votes}
-    passage_sum = sum(PASSAGE.weights[name] * scores for name, scores in of_passages.items())
-    document_sum = sum(PASSAGE.weights[name] * scores for name, scores in of_documents.items())
+    passage_sum = sum(PASSAGE.weights[name] * scores for name, scores in passage_values(shortlist).items())
+    document_sum = sum(PASSAGE.weights[name] * scores for name, scores in document_values(shortlist).items())
     return np.asarray(passage_sum + shortlist.of_passages(np.asarray(document_sum)))

@@ -3,6 +3,7 @@
 import polars as pl
 
 from kg_pipeline.candidates.tokens import GENERIC_NAME_WORDS, words
+from kg_pipeline.documents.parsed import EMBEDDED
 from kg_pipeline.evidence import EVIDENCE_SCORER
 
 SOURCES_OF_TEXT = ("ocr", "svg", "manifest", "description")
@@ -16,8 +17,8 @@ def is_scored_without_pixels(visual_evidence: pl.DataFrame) -> bool:
     return bool(visual_evidence["scorer"].drop_nulls().str.starts_with(model).any())
 
 
-def pictures_without_text(images: pl.DataFrame, image_texts: pl.DataFrame) -> list[str]:
-    """First paths of the content pictures that text says nothing of, sorted.
+def pictures_without_text(images: pl.DataFrame, image_texts: pl.DataFrame, references: pl.DataFrame) -> list[str]:
+    """First paths of the content pictures that text says nothing of, sorted; not of those that lie in a document.
 
     A name says nothing when it has no word beside numbers and words such as IMG or photo, or when other pictures are
     told from it by a number alone: rack_001, rack_002.
@@ -31,10 +32,12 @@ def pictures_without_text(images: pl.DataFrame, image_texts: pl.DataFrame) -> li
             users.setdefault(name, set()).add(image_id)
     says_something = pl.col("source").is_in(SOURCES_OF_TEXT) & pl.col("text").str.contains(WORD)
     readable = set(image_texts.filter(says_something)["image_id"])
+    placed = set(references.filter(kind=EMBEDDED, status="ok")["image_id"])
     mute = (
         path
         for image_id, path in images.filter(pl.col("role") == "content").select("image_id", "path").iter_rows()
-        if image_id not in readable and all(not name or len(users[name]) > 1 for name in names.get(image_id, []))
+        if image_id not in readable | placed
+        and all(not name or len(users[name]) > 1 for name in names.get(image_id, []))
     )
     return sorted(mute)
 

@@ -70,7 +70,9 @@ def _page(collection_name: str, tables: Tables, pictures: Pictures, cap: int) ->
     orphan_list = orphan_cards(tables, pictures, cap)
     content = tables["images"].filter(pl.col("role") == "content")
     without_pixels = is_scored_without_pixels(evidence)
-    blind = pictures_without_text(tables["images"], tables["image_texts"]) if without_pixels else []
+    blind = (
+        pictures_without_text(tables["images"], tables["image_texts"], tables["references"]) if without_pixels else []
+    )
     names = set(kept["contributions"].explode().drop_nulls().struct.field("name"))
     return render(
         "gallery.html.j2",

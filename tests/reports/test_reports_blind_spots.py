@@ -5,14 +5,18 @@ from kg_pipeline.reports.blind_spots import is_scored_without_pixels, pictures_w
 from kg_pipeline.tables import TABLES
 
 
-def mute(*names: str, texts: dict[str, str] | None = None, decorative: tuple[str, ...] = ()) -> list[str]:
+def mute(
+    *names: str, texts: dict[str, str] | None = None, decorative: tuple[str, ...] = (), inside: tuple[str, ...] = ()
+) -> list[str]:
     images = [
         {"image_id": name, "path": f"{name}.png", "role": "decorative" if name in decorative else "content"}
         for name in names
     ]
     rows = [{"image_id": name, "source": "name", "text": name} for name in names]
     rows += [{"image_id": name, "source": source, "text": "words"} for name, source in (texts or {}).items()]
-    return pictures_without_text(TABLES["images"].rows(images), TABLES["image_texts"].rows(rows))
+    lying = [{"image_id": name, "kind": "embedded", "status": "ok"} for name in inside]
+    tables = TABLES["images"].rows(images), TABLES["image_texts"].rows(rows), TABLES["references"].rows(lying)
+    return pictures_without_text(*tables)
 
 
 @pytest.mark.parametrize("name", ["IMG_0412", "DSC00017", "20240117_093012", "图片 3", "photo (2)"])
@@ -40,7 +44,7 @@ def test_what_ocr_sees_in_a_lamp_is_no_text(text, is_mute):
     texts = TABLES["image_texts"].rows(
         [{"image_id": "a", "source": source, "text": text} for source, text in (("name", "IMG_1"), ("ocr", text))]
     )
-    assert pictures_without_text(images, texts) == ["IMG_1.png"] * is_mute
+    assert pictures_without_text(images, texts, TABLES["references"].empty()) == ["IMG_1.png"] * is_mute
 
 
 def test_folders_and_camera_times_are_no_text_of_the_picture():
@@ -52,7 +56,11 @@ def test_a_second_telling_name_of_the_same_picture_is_enough():
     texts = TABLES["image_texts"].rows(
         [{"image_id": "a", "source": "name", "text": text} for text in ("IMG_1", "torque_wrench")]
     )
-    assert pictures_without_text(images, texts) == []
+    assert pictures_without_text(images, texts, TABLES["references"].empty()) == []
+
+
+def test_a_picture_that_lies_in_a_document_needs_no_text_to_be_placed():
+    assert mute("p3-1", inside=("p3-1",)) == []
 
 
 def test_decorative_pictures_are_not_asked_about():

@@ -172,6 +172,7 @@ export const FINDINGS = [
   "the words of the picture mean much the same",
   "like pictures are used here",
   "the document uses other pictures of the folder",
+  "it lies there in the document's own file",
   "the reranker finds it in the pixels",
   "nothing in particular speaks for it",
 ];
