@@ -1,11 +1,26 @@
 """What every test may use."""
 
+import sys
 from pathlib import Path
 
 import pytest
 from graph_servers import running_server
 
 from kg_pipeline.config import Collection
+
+
+@pytest.fixture(autouse=True)
+def no_instance_is_left_open():
+    """Fail at an instance of Dagster that was opened and dropped: definitions that load later in this process ask it.
+
+    `build_schedule_context` opens one on its first use, for a `with` to close.
+    """
+    yield
+    if "dagster" in sys.modules:
+        from dagster._core.storage.defs_state import DefsStateStorage
+
+        storage = DefsStateStorage.get()
+        assert storage is None or storage._instance, "an instance of Dagster was not closed"
 
 
 @pytest.fixture

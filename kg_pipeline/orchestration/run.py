@@ -101,8 +101,9 @@ def run_collection(
     """Materialize every asset of a collection in this process and write HOME/last_run.json."""
     started, run_id = time.monotonic(), str(uuid.uuid4())
     ops = {"knowledge_graph": {"config": {"allow_mass_delete": allow_mass_delete, "full_refresh": full_refresh}}}
-    job = definitions.resolve_job_def("whole_path" if with_graph else "without_graph")
     with open_instance(home) as instance:
+        # In here, because Dagster asks the instance that is open for the state of definitions.
+        job = definitions.resolve_job_def("whole_path" if with_graph else "without_graph")
         release_dead_runs(instance)
         sync_partitions(instance, {*configured, collection.name})
         result = job.execute_in_process(

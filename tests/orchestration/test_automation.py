@@ -67,13 +67,13 @@ def test_a_broken_configuration_changes_nothing(instance, tmp_path):
 def test_the_nightly_schedule_runs_every_collection(instance, tmp_path):
     sync_partitions(instance, ["b", "a"])
     resources = {"collections": configure(tmp_path, "a", "b"), "tables": Tables(home=str(tmp_path / "home"))}
-    context = dg.build_schedule_context(
-        instance=instance, resources=resources, scheduled_execution_time=datetime(2026, 11, 22, 2, tzinfo=UTC)
-    )
-    assert [(request.partition_key, request.run_key) for request in nightly(context)] == [
-        ("a", "2026-11-22:a"),
-        ("b", "2026-11-22:b"),
-    ]
+    night = datetime(2026, 11, 22, 2, tzinfo=UTC)
+    opened = dg.build_schedule_context(instance=instance, resources=resources, scheduled_execution_time=night)
+    with opened as context:
+        assert [(request.partition_key, request.run_key) for request in nightly(context)] == [
+            ("a", "2026-11-22:a"),
+            ("b", "2026-11-22:b"),
+        ]
 
 
 def test_what_requests_runs_or_tells_others_starts_stopped():

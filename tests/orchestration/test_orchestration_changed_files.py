@@ -183,12 +183,12 @@ def test_a_tick_without_time_looks_at_one_collection_and_the_next_tick_at_the_ne
 
 def night(world: World, day: int) -> list[str]:
     """The collections that the schedule requests; of these, `a` runs and fails."""
-    context = dg.build_schedule_context(
+    with dg.build_schedule_context(
         instance=world.instance,
         resources=world.resources,
         scheduled_execution_time=datetime(2026, 11, day, 2, tzinfo=UTC),
-    )
-    requests = [request for request in nightly(context) if isinstance(request, dg.RunRequest)]
+    ) as context:
+        requests = [request for request in nightly(context) if isinstance(request, dg.RunRequest)]
     for request in requests:
         if request.partition_key == "a":
             world.by_hand("a", "badly", request.tags)
