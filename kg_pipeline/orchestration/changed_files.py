@@ -1,4 +1,8 @@
-"""The sensor for changed files: a run for each collection whose configuration or files are not what they were."""
+"""The sensor for changed files: a run for each collection whose configuration or files are not what they were.
+
+By content (kg_pipeline.inputs), so that a touched file costs no run. Which files differ from the tables, by size and
+time, is what the check `tables_are_up_to_date` says (tables_up_to_date.py).
+"""
 
 import json
 import time

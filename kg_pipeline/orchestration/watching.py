@@ -7,7 +7,7 @@ import polars as pl
 
 from kg_pipeline.config import Collection
 from kg_pipeline.evidence import calibration_of
-from kg_pipeline.orchestration.file_changes import changed_files
+from kg_pipeline.orchestration.tables_up_to_date import changes_since_tables
 from kg_pipeline.orphans import incomplete_sources
 from kg_pipeline.storage import TableStore
 
@@ -138,7 +138,7 @@ def calibration_present(subject: Subject) -> Finding:
 
 def files_changed_since(subject: Subject) -> Finding:
     """Whether the files are what the tables were read from."""
-    changes = changed_files(subject.collection, subject.store)
+    changes = changes_since_tables(subject.collection, subject.store)
     names = [*changes.new, *changes.gone, *changes.altered]
     return Finding(
         not names,

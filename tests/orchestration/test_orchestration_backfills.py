@@ -224,6 +224,7 @@ def test_two_runs_never_score_at_once_and_a_cancelled_backfill_frees_the_gpu(sta
     blocked = "Step blocked by limit for pool gpu"
     wait_for(lambda: blocked in all_messages(stations, backfill), 400, "the other run to wait for the GPU")
     assert stations.count("begin") == begun + 1
+    assert len(stations.holders()) == 1
     step = int([words[0] for words in stations.log() if words[1] == "begin"][-1])
 
     stations.dagster.cancel(backfill)

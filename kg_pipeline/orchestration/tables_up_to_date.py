@@ -1,4 +1,7 @@
-"""Which files of a collection are not what its tables were read from: by size and time, unread."""
+"""For the check of the same name: which files are not what the tables were read from, by size and time, unread.
+
+The sensor `changed_files` asks something else: whether the contents are those of the last run that it knows of.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +20,7 @@ NO_FILE = ("folder", "graph")
 
 
 @dataclass(frozen=True)
-class FileChanges:
+class ChangesSince:
     """Paths, as in the tables, sorted."""
 
     new: tuple[str, ...]
@@ -25,7 +28,7 @@ class FileChanges:
     altered: tuple[str, ...]
 
 
-def changed_files(collection: Collection, store: TableStore) -> FileChanges:
+def changes_since_tables(collection: Collection, store: TableStore) -> ChangesSince:
     """Documents and pictures that differ from tables documents and image_files. Raises MissingTableError.
 
     Folders that cannot be listed are not counted as gone: their files are unknown.
@@ -35,16 +38,16 @@ def changed_files(collection: Collection, store: TableStore) -> FileChanges:
     written = store.path("documents", collection.name).stat().st_mtime
     newer = [path for path, file in _document_files(collection).items() if _modified(file) > written]
     altered = sorted({*documents.altered, *images.altered, *newer} - {*documents.new, *images.new})
-    return FileChanges(documents.new + images.new, documents.gone + images.gone, tuple(altered))
+    return ChangesSince(documents.new + images.new, documents.gone + images.gone, tuple(altered))
 
 
 Known = Mapping[str, object]
 """Path → what tells one state of a file from another."""
 
 
-def _compared(known: Known, there: Known) -> FileChanges:
+def _compared(known: Known, there: Known) -> ChangesSince:
     both = known.keys() & there.keys()
-    return FileChanges(
+    return ChangesSince(
         new=tuple(sorted(there.keys() - known.keys())),
         gone=tuple(sorted(known.keys() - there.keys())),
         altered=tuple(sorted(path for path in both if known[path] != there[path])),
