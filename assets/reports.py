@@ -6,7 +6,7 @@ import dagster as dg
 import polars as pl
 
 from kg_pipeline.images import thumbnail
-from kg_pipeline.orchestration.metadata import page_metadata, served_page
+from kg_pipeline.orchestration.metadata import page_metadata, served_view
 from kg_pipeline.orchestration.partitions import by_collection
 from kg_pipeline.orchestration.table_assets import expected_nightly, table_asset
 from kg_pipeline.orphans import find_orphans
@@ -49,7 +49,7 @@ def orphan_images(context: dg.AssetExecutionContext, collections: Collections, t
     edges = write_edges(tables.edges_page(collection.name), collection.name, shown, small)
     reasons = orphans.group_by("reason").len().sort("reason")
     context.add_output_metadata(
-        served_page(collection.name)
+        served_view("orphans", collection.name)
         | page_metadata("edges page", edges, tables.report_address(edges))
         | page_metadata("gallery", gallery, tables.report_address(gallery))
         | {f"reason/{reason}": count for reason, count in reasons.iter_rows()}

@@ -11,7 +11,7 @@ from assets.candidates import CORPUS_TABLES, load_corpus
 from kg_pipeline.evidence import EVIDENCE_SCORER, Calibration, calibration_of, judge
 from kg_pipeline.evidence import score_pairs as score_with_evidence_model
 from kg_pipeline.orchestration.io_manager import known_table
-from kg_pipeline.orchestration.metadata import markdown_table, page_metadata, plot_metadata
+from kg_pipeline.orchestration.metadata import markdown_table, page_metadata, plot_metadata, served_view
 from kg_pipeline.orchestration.partitions import by_collection
 from kg_pipeline.orchestration.progress import logged_progress
 from kg_pipeline.orchestration.table_assets import table_asset
@@ -116,7 +116,9 @@ def visual_evidence(
     calibration = calibration_of(scorer, weights, calibrators)
     evidence = judge(collection, corpus, candidate_pairs.collect(), scores, verdicts, calibration)
     # The page is written by orphan_images, later in the same run.
-    context.add_output_metadata(page_metadata("edges page", page, tables.report_address(page)))
+    context.add_output_metadata(
+        served_view("pictures", collection.name) | page_metadata("edges page", page, tables.report_address(page))
+    )
     context.add_output_metadata({"calibration": _said_of(calibration, scorer, calibrators)})
     kept = evidence.filter("kept").group_by("type", "text_kind").len().sort("type", "text_kind")
     context.add_output_metadata({f"kept/{type_}/{kind}": count for type_, kind, count in kept.iter_rows()})

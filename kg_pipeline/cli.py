@@ -10,6 +10,7 @@ from kg_pipeline.commands.doctor import doctor
 from kg_pipeline.commands.evaluate import evaluate
 from kg_pipeline.commands.mcp import mcp
 from kg_pipeline.commands.options import fail
+from kg_pipeline.commands.reports import reports
 from kg_pipeline.commands.run import demo, run
 from kg_pipeline.commands.score import score
 from kg_pipeline.commands.search import search
@@ -24,7 +25,9 @@ from kg_pipeline.storage import StorageError
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Pictures for a knowledge graph."
 )
-commands = (demo, run, search, cards, mcp, serve, watch, tables, score, evaluate, calibrate, dev, doctor, upgrade)
+commands = (
+    demo, run, search, cards, mcp, serve, watch, tables, score, evaluate, calibrate, dev, reports, doctor, upgrade,
+)  # fmt: skip
 for command in commands:
     app.command()(command)
 app.add_typer(graph.app, name="graph")

@@ -22,6 +22,8 @@ from graph_servers import free_port
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
 ENTRYPOINT = "/opt/kg-pipeline/entrypoint.sh"
+DEFAULT = re.compile(r"\$\{\w+:-([^}]*)\}")
+"""A variable of `.env` that need not be set."""
 PATHS = re.compile(r"(?<![\w.])/(?:opt|etc|data|run|var|models)/[\w./-]+")
 
 
@@ -121,6 +123,14 @@ class Deployment:
                 return self._volume(service, source, target) / inside.removeprefix(target).strip("/")
         return self.root / service / inside.strip("/")
 
+    @property
+    def _published(self) -> dict[str, str]:
+        """The service behind each port that browsers reach."""
+        ports = (
+            (port.rpartition(":")[2], name) for name, said in self.services.items() for port in said.get("ports", ())
+        )
+        return dict(ports)
+
     def _volume(self, service: str, source: str, target: str) -> Path:
         if variable := re.match(r"\$\{(\w+)", source):
             return self.folders[variable[1]]
@@ -155,11 +165,14 @@ class Deployment:
     def _local(self, service: str, text: str) -> str:
         """The text with the paths and addresses of this machine for those of a container."""
         names = "|".join(self.services)
-        text = re.sub(
-            rf"\b({names}|127\.0\.0\.1):(\d{{4}})\b",
-            lambda found: f"127.0.0.1:{self.port(f'{service if found[1][0].isdigit() else found[1]}:{found[2]}')}",
-            text,
-        )
+        text = DEFAULT.sub(r"\1", text)
+
+        def address(found: re.Match[str]) -> str:
+            name, port = found.groups()
+            owner = self._published.get(port, service) if name[0].isdigit() else name
+            return f"127.0.0.1:{self.port(f'{owner}:{port}')}"
+
+        text = re.sub(rf"\b({names}|127\.0\.0\.1):(\d{{4}})\b", address, text)
         text = "127.0.0.1" if text == "0.0.0.0" else text
         return PATHS.sub(lambda found: str(self.path(service, found[0])), text)
 

@@ -55,6 +55,15 @@ def test_a_name_that_somebody_pointed_here_is_refused(address):
     assert ask(address, "/kb/edges.html", host="evil.example:80")[0] == 403
 
 
+def test_the_name_under_which_a_proxy_passes_it_on_is_allowed(tmp_path, monkeypatch):
+    monkeypatch.setenv("KG_PIPELINE_REPORTS_URL", "https://Reports.example/kb")
+    (tmp_path / "reports").mkdir()
+    with serve_reports(tmp_path, 0) as address:
+        assert [ask(address, "/", host)[0] for host in ("reports.example", "127.0.0.1", "evil.example", "[::")] == [
+            200, 200, 403, 403,
+        ]  # fmt: skip
+
+
 def test_a_port_that_is_taken_is_an_error(address, tmp_path):
     with pytest.raises(OSError, match="in use"), serve_reports(tmp_path / "home", urlsplit(address).port or 0):
         pass

@@ -1,48 +1,55 @@
-"""The reports of a HOME over http while `kg-pipeline dev` runs: a page that came over http opens no file of the disk.
+"""The reports of a HOME over http: a page that came over http, such as Dagster's, opens no file of the disk.
 
-For one person on one machine: loopback only, read only. `kg-pipeline serve` is what others can be let in to.
+Read only, and nobody is asked for a password: for one machine, or behind a proxy that knows its users.
+`kg-pipeline serve` is what others can be let in to.
 """
 
 import base64
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import polars as pl
 
-from kg_pipeline.config import Limits
+from kg_pipeline.config import Limits, Settings
 from kg_pipeline.images import thumbnail
 from kg_pipeline.storage import StorageError, TableStore
 
 THUMBNAIL = re.compile(r"/([^/?#]+)/thumbnails/([0-9a-f]{64})")
+PORT = re.compile(r":\d+$")
 THUMBNAIL_SIDE = 160
 THUMBNAILS_KEPT = 2_000
-OWN_HOSTS = ("127.0.0.1", "localhost")
+LOOPBACK = ("127.0.0.1", "localhost")
 """A page elsewhere whose name was made to point here would send its own name (DNS rebinding)."""
 
 
 @contextmanager
-def serve_reports(home: Path, port: int) -> Iterator[str]:
-    """Serve HOME/reports on 127.0.0.1 and yield the address. Raises OSError when the port is taken."""
-    server = ThreadingHTTPServer(("127.0.0.1", port), _handler(home))
+def serve_reports(home: Path, port: int, host: str = "127.0.0.1") -> Iterator[str]:
+    """Serve HOME/reports and yield the address. Raises OSError when the port is taken.
+
+    Whatever `host` it listens on, it answers to the names of this machine and to that of KG_PIPELINE_REPORTS_URL only.
+    """
+    named = urlsplit(Settings().reports_url or "").hostname
+    server = ThreadingHTTPServer((host, port), _handler(home, {*LOOPBACK, named or LOOPBACK[0]}))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"http://{host}:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
 
 
-def _handler(home: Path) -> type[SimpleHTTPRequestHandler]:
+def _handler(home: Path, names: Collection[str]) -> type[SimpleHTTPRequestHandler]:
     store = TableStore(home)
 
     @lru_cache(THUMBNAILS_KEPT)
@@ -62,8 +69,8 @@ def _handler(home: Path) -> type[SimpleHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             """A file, or a thumbnail."""
-            if self.headers.get("Host", "").rpartition(":")[0] not in OWN_HOSTS:
-                self.send_error(HTTPStatus.FORBIDDEN, "ask for 127.0.0.1 or localhost")
+            if PORT.sub("", self.headers.get("Host", "")).lower() not in names:
+                self.send_error(HTTPStatus.FORBIDDEN, f"ask for {' or '.join(sorted(names))}")
             elif asked := THUMBNAIL.fullmatch(self.path):
                 self._send_thumbnail(picture(*asked.groups()))
             else:

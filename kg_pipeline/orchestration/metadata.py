@@ -118,12 +118,16 @@ def page_metadata(name: str, file: Path, address: str | None) -> dict[str, Any]:
     return link | {name: dg.MetadataValue.path(str(file))}
 
 
-def served_page(collection: str) -> dict[str, dg.UrlMetadataValue]:
-    """Where `kg-pipeline serve` shows the pictures of a collection; nothing when no server is named."""
+def served_view(view: str, collection: str) -> dict[str, dg.UrlMetadataValue]:
+    """Where `kg-pipeline serve` shows a view (pictures, passages, orphans) of a collection; nothing without a server.
+
+    What follows the view is how its page reads addresses (serving/page/app.js).
+    """
     server = Settings().serve_url
     if not server:
         return {}
-    return {"open in kg-pipeline serve": dg.MetadataValue.url(f"{server.rstrip('/')}/#/pictures/{quote(collection)}")}
+    address = f"{server.rstrip('/')}/#/{view}/{quote(collection, safe='')}"
+    return {f"open {view} in kg-pipeline serve": dg.MetadataValue.url(address)}
 
 
 def markdown_table(rows: pl.DataFrame, first: Mapping[str, list[str]] | None = None) -> str:

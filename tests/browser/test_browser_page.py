@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from kg_pipeline.cli import app
 from kg_pipeline.config import Scoring
+from kg_pipeline.orchestration.metadata import served_view
 from kg_pipeline.serving import ServeSettings
 from kg_pipeline.storage import TableStore
 
@@ -261,6 +262,18 @@ def test_pictures_are_searched_filtered_and_shown_with_their_passages(visit, ser
     other = visit(shared.partition("#/")[2])
     expect(other.locator("a.row")).to_have_count(1)
     expect(other.get_by_role("searchbox")).to_have_value("cooling setpoints")
+
+
+@pytest.mark.parametrize(("view", "number"), [("orphans", 1), ("pictures", 2)])
+def test_a_link_from_dagster_opens_its_view_of_its_collection(visit, server, monkeypatch, view, number):
+    monkeypatch.setenv("KG_PIPELINE_SERVE_URL", f"{server.url}/")
+    [link] = served_view(view, "example").values()
+    page = visit("try")
+    page.goto(link.value)
+    expect(page.locator(SHOWN).first).to_be_visible()
+    expect(page.locator("nav [aria-current=page]")).to_contain_text(str(number))
+    expect(page.locator("label.collection select")).to_have_value("example")
+    assert page.url == link.value
 
 
 def test_lists_are_walked_with_keys_and_turned_page_by_page(visit, server):

@@ -18,7 +18,8 @@ from kg_pipeline.orchestration.instance import DAGSTER_YAML
 
 SERVICES = compose()["services"]
 OVERLAY = compose("compose.gpu.yaml")["services"]["code-server"]
-OURS = ("migrate", "upgrade", "code-server", "webserver", "daemon", "serve")
+SERVED = compose("compose.serve-gpu.yaml")["services"]["serve"]
+OURS = ("migrate", "upgrade", "code-server", "webserver", "daemon", "serve", "reports")
 CONTROL = ("dagster", "dagster-webserver", "dagster-postgres")
 
 
@@ -71,15 +72,28 @@ def test_the_images_run_without_root_and_what_they_mount_is_read_only():
         places = [volume.partition(":/")[2] for volume in SERVICES[service]["volumes"]]
         writable = {place for place in places if not place.endswith(":ro")}
         assert writable <= {"var/lib/dagster", "data/home"}
-    assert all(volume.endswith(":ro") for volume in OVERLAY["volumes"])
 
 
-def test_the_run_worker_gets_one_card_and_shared_memory():
-    [device] = OVERLAY["deploy"]["resources"]["reservations"]["devices"]
+@pytest.mark.parametrize("overlay", [OVERLAY, SERVED], ids=["code-server", "serve"])
+def test_who_scores_on_a_gpu_gets_one_card_and_shared_memory(overlay):
+    [device] = overlay["deploy"]["resources"]["reservations"]["devices"]
     assert device["driver"] == "nvidia"
     assert len(device["device_ids"]) == 1
-    assert OVERLAY["shm_size"]
-    assert OVERLAY["build"]["target"] == "gpu"
+    assert overlay["shm_size"]
+    assert overlay["build"]["target"] == "gpu"
+    assert all(volume.endswith(":ro") for volume in overlay["volumes"])
+
+
+def test_serving_with_a_gpu_is_serving_with_a_model_more():
+    without = SERVICES["serve"]["command"]
+    assert SERVED["command"][: len(without)] == without
+
+
+def test_links_in_dagster_lead_to_published_services():
+    for name, service in (("KG_PIPELINE_SERVE_URL", "serve"), ("KG_PIPELINE_REPORTS_URL", "reports")):
+        said = SERVICES["code-server"]["environment"][name]
+        address = re.fullmatch(rf"\$\{{{name}:-http://(.+)\}}", said)[1]
+        assert SERVICES[service]["ports"] == [f"{address}:{address.rpartition(':')[2]}"]
 
 
 def test_code_runs_without_a_way_out_and_without_asking_a_model_hub():

@@ -37,6 +37,8 @@ STATUS = (
     """query ($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } } }"""
 )
 RUNS = "query { runsOrError { ... on Runs { results { runId status tags { key value } } } } }"
+LINKS = """query { assetOrError(assetKey: {path: ["orphan_images"]}) { ... on Asset {
+  assetMaterializations(limit: 9) { partition metadataEntries { label ... on UrlMetadataEntry { url } } } } } }"""
 INSTANCE = """query { instance { concurrencyLimits { concurrencyKey limit claimedSlots { runId } }
   daemonHealth { allDaemonStatuses { daemonType healthy required } } } }"""
 
@@ -65,7 +67,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Deplo
                 for service in ("migrate", "upgrade"):
                     done = deployment.run(service)
                     assert done.returncode == 0, done.stdout + done.stderr
-                for service in ("code-server", "webserver", "daemon", "serve"):
+                for service in ("code-server", "webserver", "daemon", "serve", "reports"):
                     assert set(deployment.services[service]["depends_on"]) <= {*deployment.services}
                     deployment.start(service)
                     if service != "daemon":
@@ -110,6 +112,22 @@ def test_a_backfill_of_two_collections_through_graphql_fills_the_graph(productio
     assert deployment.is_healthy("daemon")
 
 
+def test_the_links_of_an_asset_lead_somewhere(production):
+    deployment, dagster = production
+    made = dagster.ask(LINKS)["assetOrError"]["assetMaterializations"]
+    entries = next(each["metadataEntries"] for each in made if each["partition"] == "rack")
+    links = {entry["label"]: entry["url"] for entry in entries if "url" in entry}
+    serve, reports = (f"http://127.0.0.1:{deployment.port(name)}" for name in ("serve:8765", "reports:3001"))
+    assert links == {
+        "open orphans in kg-pipeline serve": f"{serve}/#/orphans/rack",
+        "open gallery": f"{reports}/rack/gallery.html",
+        "open edges page": f"{reports}/rack/edges.html",
+    }
+    for link in links.values():
+        answer = urllib3.request("GET", link)
+        assert (answer.status, answer.headers["Content-Type"].partition(";")[0]) == (200, "text/html"), link
+
+
 def test_history_is_in_postgres_and_nothing_is_written_where_a_container_is_read_only(production):
     deployment, _ = production
     with psycopg2.connect(
@@ -117,11 +135,11 @@ def test_history_is_in_postgres_and_nothing_is_written_where_a_container_is_read
     ) as connection, connection.cursor() as cursor:  # fmt: skip
         cursor.execute("select count(*) from runs where status = 'SUCCESS'")
         assert cursor.fetchone() == (2,)
-    for service in ("webserver", "daemon", "code-server", "serve"):
+    for service in ("webserver", "daemon", "code-server", "serve", "reports"):
         said, inside = deployment.services[service], deployment.root / service
         mounts = [re.search(r":(/[^:]+)", volume)[1] for volume in said["volumes"]]
         written = [f"/{path.relative_to(inside)}" for path in inside.rglob("*") if path.is_file()]
-        assert written
+        assert written or service == "reports"
         assert [path for path in written if not path.startswith((*mounts, *said["tmpfs"]))] == [], service
 
 
