@@ -11,7 +11,7 @@ from kg_pipeline.config import Collection
 from kg_pipeline.descriptions import describe_collection
 from kg_pipeline.documents import DocumentTables, list_embedded, read_documents
 from kg_pipeline.graph import take_over_verdicts
-from kg_pipeline.images import InventoryTables, read_image_texts, read_inventory, thumbnail
+from kg_pipeline.images import InventoryTables, fetch_pictures, read_image_texts, read_inventory, thumbnail
 from kg_pipeline.orchestration.io_manager import known_table, table_version
 from kg_pipeline.orchestration.metadata import THUMBNAIL_CHARACTERS, THUMBNAIL_SIDE, sample, table_metadata
 from kg_pipeline.orchestration.partitions import by_collection
@@ -37,7 +37,12 @@ def image_inventory(
     previous = InventoryTables(*(store.read(name, collection.name) for name in InventoryTables._fields))
     with logged_progress(context):
         embedded = list_embedded(collection, tables.document_shelf())
-        inventory = read_inventory(collection, previous, embedded=embedded)
+        remote = fetch_pictures(collection, tables.store_cache())
+        inventory = read_inventory(collection, previous, embedded=embedded, remote=remote.listed)
+    if any(entry.asks_servers for entry in collection.images):
+        context.log.info("stores: %s", remote.report.said())
+        costs = {f"stores/{name}": value for name, value in asdict(remote.report).items()}
+        context.add_output_metadata(costs, "image_files")
     context.add_output_metadata(_by_status(inventory.image_files), "image_files")
     context.add_output_metadata(
         {"thumbnails": _thumbnails(inventory, collection)} if len(inventory.images) else {}, "images"
@@ -94,7 +99,13 @@ def image_texts(
         InventoryTables(image_files.collect(), images.collect()),
     )
     with logged_progress(context):
-        return read_image_texts(collection, inventory, tables.ocr_cache(), descriptions=image_descriptions.collect())
+        return read_image_texts(
+            collection,
+            inventory,
+            tables.ocr_cache(),
+            descriptions=image_descriptions.collect(),
+            stores=tables.store_cache(),
+        )
 
 
 @dg.multi_asset(outs=table_outs("concepts", "concept_mentions"), **placed)

@@ -23,6 +23,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from kg_pipeline.graph_nodes import ConceptNodes, DocumentNodes
 from kg_pipeline.model_sections import Descriptions, Embeddings, RemoteReranker
+from kg_pipeline.store_addresses import ConfiguredAddress, Endpoint, StoreAddress, parse_address
 
 DEFAULT_HOME = Path(".kg-pipeline")
 SKIPPED_FOLDERS = frozenset(
@@ -185,27 +186,64 @@ Documents = Annotated[
 
 
 class ImageInventory(_Section):
-    """A place where images are: exactly one of folder, archive, manifest."""
+    """A place where images are: exactly one of folder, archive, manifest, store."""
 
     folder: FilePath | None = Field(None, description="a folder, with all below it")
     archive: FilePath | None = Field(None, description=".zip, .tar, .tar.gz, .tgz")
     manifest: FilePath | None = Field(
         None,
-        description=".csv or .parquet with a column `path`; `title`, `description` and `tags` are texts of the image",
+        description=".csv, .json or .parquet with a column `path`; `title`, `description` and `tags` are texts of the "
+        "image",
+    )
+    store: ConfiguredAddress | None = Field(
+        None,
+        description="s3://bucket/folder, gs://bucket/folder, az://container/folder, https://host/folder/, or a "
+        "manifest there (.csv, .json, .parquet): docs/object-stores.md",
+    )
+    endpoint: Endpoint | None = Field(
+        None,
+        description="server of s3://, gs:// or az:// when it is not the provider's own: https://minio.example:9000",
+    )
+    hosts: tuple[ConfiguredAddress, ...] = Field(
+        (), description="other servers and buckets that a manifest may name: https://cdn.example.com, s3://bucket"
     )
     name: Name | None = Field(None, description="put before the paths; the file's or folder's name by default")
     include: tuple[str, ...] = ("**",)
     exclude: tuple[str, ...] = ()
 
+    @field_validator("folder", "archive", "manifest", mode="before")
+    @classmethod
+    def _on_this_machine(cls, value: Any) -> Any:
+        if isinstance(value, str) and "://" in value:
+            raise ValueError("an address, not a path of this machine: write it under `store`")
+        return value
+
     @model_validator(mode="after")
     def _one_place(self) -> Self:
-        if sum(place is not None for place in (self.folder, self.archive, self.manifest)) != 1:
-            raise ValueError("give exactly one of folder, archive, manifest")
+        if sum(place is not None for place in (self.folder, self.archive, self.manifest, self.store)) != 1:
+            raise ValueError("give exactly one of folder, archive, manifest, store")
+        address = self.address
+        if self.endpoint and (address is None or address.is_web) and not self.hosts:
+            raise ValueError("`endpoint` belongs to a store with s3://, gs:// or az://")
+        if self.hosts and not self.manifest and not (address and address.is_manifest):
+            raise ValueError("`hosts` belongs to a manifest: other places list only what is theirs")
+        if address and address.is_web and not address.is_manifest and not address.path.endswith("/") and address.path:
+            raise ValueError("a folder of a web server ends with `/`, a manifest with .csv, .json or .parquet")
         return self
 
     @property
+    def address(self) -> StoreAddress | None:
+        """Where the pictures are, when that is not on this machine."""
+        return parse_address(self.store) if self.store else None
+
+    @property
+    def asks_servers(self) -> bool:
+        """Whether some of its pictures are not on this machine."""
+        return bool(self.store or self.hosts)
+
+    @property
     def location(self) -> Path:
-        """The folder or file."""
+        """The folder or file on this machine; there is none for a store."""
         location = self.folder or self.archive or self.manifest
         assert location is not None
         return location
@@ -213,7 +251,8 @@ class ImageInventory(_Section):
     @property
     def prefix(self) -> str:
         """What the paths of its images begin with."""
-        return self.name or self.location.name
+        address = self.address
+        return self.name or (address.name if address else self.location.name)
 
 
 class ConceptSources(_Section):
@@ -242,6 +281,10 @@ class Limits(_Section):
     archive_members: int = Field(200_000, gt=0, description="an archive with more members is not read")
     archive_bytes: int = Field(20_000_000_000, gt=0, description="unpacked size beyond which an archive is not read")
     archive_ratio: int = Field(200, gt=0, description="members packed tighter than this are skipped")
+    store_objects: int = Field(1_000_000, gt=0, description="a store that lists more is not read")
+    store_bytes: int = Field(
+        200_000_000_000, gt=0, description="of a store whose pictures have more bytes together, none is fetched"
+    )
 
 
 class Scoring(_Section):

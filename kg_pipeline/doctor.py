@@ -13,7 +13,7 @@ from kg_pipeline.config import Collection, Settings
 from kg_pipeline.descriptions import DESCRIPTION
 from kg_pipeline.embedding import EMBEDDING
 from kg_pipeline.graph import check_server
-from kg_pipeline.images import ocr_cost
+from kg_pipeline.images import StoreError, ocr_cost, probe_store
 from kg_pipeline.model_server import ModelServer
 from kg_pipeline.reranking import RerankerError, choose_reranker
 from kg_pipeline.storage import StorageError, TableStore, outdated
@@ -50,7 +50,12 @@ def examine(
         *(
             finding
             for collection in collections
-            for finding in (_ocr(collection, home), *_reranker(collection), *_models(collection, settings))
+            for finding in (
+                _ocr(collection, home),
+                *_stores(collection),
+                *_reranker(collection),
+                *_models(collection, settings),
+            )
         ),
     ]
 
@@ -129,6 +134,19 @@ def _ocr(collection: Collection, home: Path) -> Finding:
         return Finding("ok", what, "all read, or not to be read")
     found = f"{cost.pictures:,} pictures to read, about {_duration(cost.seconds)} on {cost.cores} cores"
     return Finding("note", what, found, "read once and kept, also when interrupted; a run with --no-ocr goes without")
+
+
+def _stores(collection: Collection) -> Iterator[Finding]:
+    """Each store, asked for the beginning of its listing, or for its manifest."""
+    for inventory in collection.images:
+        if inventory.store:
+            what = f"store {inventory.prefix} of {collection.name}"
+            try:
+                yield Finding("ok", what, f"{inventory.store} {probe_store(inventory)}")
+            except StoreError as error:
+                yield Finding(
+                    "problem", what, str(error), "docs/object-stores.md; a run keeps what it knows until then"
+                )
 
 
 def _reranker(collection: Collection) -> Iterator[Finding]:

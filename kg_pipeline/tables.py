@@ -10,7 +10,7 @@ TEXTS = pl.List(pl.String())
 VECTOR = pl.List(pl.Float32())
 TIME = pl.Datetime("us", "UTC")
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Of the tables as a whole, in the metadata of every file. Raise it with each change of columns or types; what older
 files then lack is null, or handled in storage/schema_versions.py. 0: files from before there were versions."""
 
@@ -196,7 +196,7 @@ TABLES: Mapping[str, Table] = {
         ),
         Table(
             "image_files",
-            "One row per image file, archive member, manifest row or picture in a document; also per unlisted folder.",
+            "One row per image file, archive member, manifest row or picture in a document; also per unlisted place.",
             ("path",),
             _columns(
                 path=(TEXT, "relative to the documents root, else <inventory name>/<path>; <document>/p3-1.png"),
@@ -204,8 +204,9 @@ TABLES: Mapping[str, Table] = {
                 image_id=(TEXT, "sha256 of the bytes; null when unreadable"),
                 bytes=(INT, "size"),
                 modified_at=(TIME, "modification time of the file or archive member"),
-                status=(TEXT, "ok, unreadable, unlistable (a folder, archive or manifest), skipped, stale"),
+                status=(TEXT, "ok, unreadable, unlistable (a folder, archive, manifest or store), skipped, stale"),
                 error=(TEXT, "why the status is not ok"),
+                origin=(TEXT, "address in a store or on a web server of which `uri` is the copy; null for local files"),
             ),
             indispensable=("status",),
         ),

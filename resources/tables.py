@@ -37,6 +37,10 @@ class Tables(dg.ConfigurableResource):
         """Folder of the documents with pictures inside, taken apart, by content."""
         return self.root / "cache" / "documents"
 
+    def store_cache(self) -> Path:
+        """Folder of the pictures that were fetched from stores, by content."""
+        return self.root / "cache" / "stores"
+
     def description_cache(self) -> Path:
         """Folder of the descriptions of pictures, by describer and content."""
         return self.root / "cache" / "descriptions"

@@ -12,7 +12,7 @@ CONTRACT = {
     "references": (
         "document_id document_path chunk_id line kind target alt caption status image_path image_id resolution"
     ),
-    "image_files": "path uri image_id bytes modified_at status error",
+    "image_files": "path uri image_id bytes modified_at status error origin",
     "images": (
         "image_id path width height format frames has_alpha perceptual_hash duplicate_group role decorative_reason"
     ),

@@ -8,7 +8,7 @@ from kg_pipeline.config import Collection
 from kg_pipeline.descriptions import describe_collection
 from kg_pipeline.documents import DocumentTables, list_embedded, read_documents
 from kg_pipeline.graph_nodes import ReadNodes, no_graph
-from kg_pipeline.images import InventoryTables, read_image_texts, read_inventory
+from kg_pipeline.images import InventoryTables, fetch_pictures, read_image_texts, read_inventory
 from kg_pipeline.storage import TableStore
 
 
@@ -21,14 +21,15 @@ def read_corpus(collection: Collection, home: Path, read_nodes: ReadNodes = no_g
     """
     collection, store = collection.model_copy(update={"hide_references": None}), TableStore(home)
     before = InventoryTables(*(store.read(name, collection.name) for name in InventoryTables._fields))
-    shelf, ocr_cache = home / "cache" / "documents", home / "cache" / "ocr"
-    inventory = read_inventory(collection, before, embedded=list_embedded(collection, shelf))
+    shelf, ocr_cache, stores = home / "cache" / "documents", home / "cache" / "ocr", home / "cache" / "stores"
+    remote = fetch_pictures(collection, stores).listed
+    inventory = read_inventory(collection, before, embedded=list_embedded(collection, shelf), remote=remote)
     parsed = DocumentTables(*(store.read(name, collection.name) for name in DocumentTables._fields))
     documents = read_documents(collection, inventory.image_files, parsed, read_nodes, shelf, ocr_cache)
     known = store.read("concepts", collection.name)
     concepts = read_concepts(collection, documents.documents, documents.chunks, known, read_nodes)
     descriptions, _ = describe_collection(collection, inventory, home / "cache" / "descriptions")
-    texts = read_image_texts(collection, inventory, ocr_cache, descriptions=descriptions)
+    texts = read_image_texts(collection, inventory, ocr_cache, descriptions=descriptions, stores=stores)
     return Corpus(
         documents=documents.documents,
         chunks=documents.chunks,

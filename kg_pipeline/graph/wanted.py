@@ -179,7 +179,7 @@ def _in_collection(collection: str, tables: Mapping[str, pl.DataFrame]) -> pl.Da
     images = (
         tables["images"]
         .select("image_id")
-        .join(files.agg(paths=pl.col("path"), uri=pl.col("uri").first()), on="image_id", how="left")
+        .join(files.agg(paths=pl.col("path"), uri=pl.coalesce("origin", "uri").first()), on="image_id", how="left")
         .join(orphans.agg(orphan_reason=pl.col("reason").first()), on="image_id", how="left")
         .with_columns(collection=pl.lit(collection))
     )

@@ -47,14 +47,16 @@ def read_inventory(
     previous: InventoryTables | None = None,
     workers: int | None = None,
     embedded: Sequence[Listed] = (),
+    remote: Sequence[Listed] = (),
 ) -> InventoryTables:
-    """List, hash, decode and describe every image of the collection; `embedded` are those inside documents.
+    """List, hash, decode and describe every image of the collection.
 
+    `embedded` are those inside documents, `remote` those of stores, whose copies are on this machine by now.
     Files with the path, size and time they had in `previous` are not read again. What was good in `previous` and is
     unreadable now, or lies where nothing can be listed now, is carried on with status `stale`.
     """
     lost = [listed for listed in embedded if listed.status == "unlistable"]
-    listing = list_images(collection, [listed for listed in embedded if listed.status != "unlistable"])
+    listing = list_images(collection, [listed for listed in embedded if listed.status != "unlistable"], remote)
     before = _Previous(previous, collection.limits)
     readings = {listed.path: before.unchanged(listed) for listed in listing if listed.status == "ok"}
     to_read = [listed for listed in listing if listed.status == "ok" and readings[listed.path] is None]
@@ -113,7 +115,9 @@ class _Previous:
         row = self._files.get(listed.path)
         if row is None or row["status"] != "ok" or row["uri"] != listed.uri:
             return None
-        if (row["bytes"], row["modified_at"]) != (listed.bytes, listed.modified_at) or listed.modified_at is None:
+        looks = (listed.bytes, listed.modified_at)
+        # The address of a copy follows from its content, so there it says enough.
+        if not listed.origin and ((row["bytes"], row["modified_at"]) != looks or listed.modified_at is None):
             return None
         picture = self._picture(row["image_id"])
         pixels = (picture.width or 0) * (picture.height or 0)
@@ -161,6 +165,7 @@ def _file_row(listed: Listed, reading: Reading) -> dict[str, object]:
     return {
         "path": listed.path,
         "uri": listed.uri,
+        "origin": listed.origin,
         "image_id": reading.image_id,
         "bytes": listed.bytes,
         "modified_at": listed.modified_at,

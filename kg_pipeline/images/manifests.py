@@ -1,10 +1,13 @@
-"""Manifests: tables of paths, as a digital asset management (DAM) exports them, with what it says of each picture."""
+"""Manifests: tables of paths or addresses, as a digital asset management (DAM) exports them, with what it says."""
 
 import csv
+import json
 import os
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -12,9 +15,19 @@ from kg_pipeline.config import Collection
 from kg_pipeline.images.addresses import parse_uri
 from kg_pipeline.images.errors import ImageError
 
+PATH_COLUMNS = ("path", "url", "address")
+"""The first of them that is there says where a picture is."""
 TEXT_COLUMNS = ("title", "description", "tags")
 """In the order in which they become texts of the image."""
-MANIFEST_ERRORS = (OSError, UnicodeDecodeError, csv.Error, pl.exceptions.PolarsError, ImageError)
+MANIFEST_ERRORS = (
+    OSError,
+    UnicodeDecodeError,
+    csv.Error,
+    json.JSONDecodeError,
+    RecursionError,
+    pl.exceptions.PolarsError,
+    ImageError,
+)
 
 
 @dataclass(frozen=True)
@@ -22,24 +35,31 @@ class ManifestRow:
     """One file as the manifest names it."""
 
     path: str
+    """As written: a path, or an address."""
     texts: tuple[str, ...]
 
 
-def read_manifest(file: Path) -> list[ManifestRow]:
+def read_manifest(file: Path, suffix: str | None = None) -> list[ManifestRow]:
     """The rows that have a path, in their order. Raises one of MANIFEST_ERRORS.
 
-    Columns other than `path` are optional. Tags are one cell, or in Parquet also a list.
+    `suffix` says what it is when the file's name does not: .csv, .json, .parquet. Columns other than that of the path
+    are optional. Tags are one cell, or in JSON and Parquet also a list.
     """
-    rows = _parquet_rows(file) if file.suffix.lower() == ".parquet" else _csv_rows(file)
+    rows = READERS.get((suffix or file.suffix).lower(), _csv_rows)(file)
     found = []
     for row in rows:
         texts = (" ".join(_cell_text(row.get(column)).split()) for column in TEXT_COLUMNS)
-        path = str(row.get("path") or "")
+        path = next((str(row[column]) for column in PATH_COLUMNS if row.get(column)), "")
         if "\0" in path:
             raise ImageError(f"{file}: the path {path!r} has a zero byte in it; save the manifest as UTF-8")
         if path:
             found.append(ManifestRow(path, tuple(text for text in texts if text)))
     return found
+
+
+def is_address(written: str) -> bool:
+    """Whether a row names an address, not a path."""
+    return "://" in written
 
 
 def target(manifest: Path, written: str) -> Path:
@@ -61,7 +81,7 @@ def manifest_texts(collection: Collection, image_files: pl.DataFrame) -> dict[st
         except MANIFEST_ERRORS:
             continue
         for row in rows:
-            if row.texts and "://" not in row.path:
+            if row.texts and not is_address(row.path):
                 said[os.path.realpath(target(inventory.manifest, row.path))] += row.texts
     found: dict[str, dict[str, None]] = defaultdict(dict)
     files = image_files.filter(pl.col("image_id").is_not_null() & pl.col("uri").str.starts_with("file://"))
@@ -73,17 +93,39 @@ def manifest_texts(collection: Collection, image_files: pl.DataFrame) -> dict[st
 def _csv_rows(file: Path) -> list[dict[str, object]]:
     with file.open(encoding="utf-8-sig", newline="") as lines:
         rows = csv.DictReader(lines)
-        if "path" in (rows.fieldnames or ()):
+        if not set(PATH_COLUMNS).isdisjoint(rows.fieldnames or ()):
             return [dict(row) for row in rows]
         raise ImageError(f"{file}, line 1: no column `path`; columns are {', '.join(rows.fieldnames or ())}")
 
 
+def _json_rows(file: Path) -> list[dict[str, object]]:
+    """A list, or an object with the list under `images`, of addresses or of objects with the columns as keys."""
+    data = json.loads(file.read_bytes())
+    entries = data.get("images") if isinstance(data, dict) else data
+    if not isinstance(entries, list):
+        raise ImageError(f"{file}: expected a list of pictures, or an object with such a list under `images`")
+    rows: list[Any] = [{"path": entry} if isinstance(entry, str) else entry for entry in entries]
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict) or set(PATH_COLUMNS).isdisjoint(row):
+            raise ImageError(f"{file}, entry {number}: expected an address, or an object with `path` or `url`")
+    return rows
+
+
 def _parquet_rows(file: Path) -> list[dict[str, object]]:
     columns = pl.read_parquet_schema(file)
-    if "path" in columns:
-        wanted = [column for column in ("path", *TEXT_COLUMNS) if column in columns]
-        return pl.read_parquet(file, columns=wanted, glob=False).cast({"path": pl.String}).to_dicts()
+    paths = [column for column in PATH_COLUMNS if column in columns]
+    if paths:
+        wanted = [*paths, *(column for column in TEXT_COLUMNS if column in columns)]
+        table = pl.read_parquet(file, columns=wanted, glob=False)
+        return table.cast(dict.fromkeys(paths, pl.String())).to_dicts()
     raise ImageError(f"{file}: no column `path`; columns are {', '.join(columns)}")
+
+
+READERS: dict[str, Callable[[Path], list[dict[str, object]]]] = {
+    ".csv": _csv_rows,
+    ".json": _json_rows,
+    ".parquet": _parquet_rows,
+}
 
 
 def _cell_text(cell: object) -> str:

@@ -40,6 +40,9 @@ def ocr_cost(collection: Collection, image_files: pl.DataFrame | None, cache: Pa
     if image_files is not None:
         known = {tuple(row): image_id for image_id, *row in image_files.select("image_id", *_LOOKS).iter_rows()}
     unread: set[str] = set()
+    if image_files is not None:  # of a store what the last run saw: nothing is asked here
+        fetched = image_files.drop_nulls(["origin", "image_id"]).filter(~pl.col("path").str.ends_with(".svg"))
+        unread |= {image_id for image_id in fetched["image_id"].to_list() if load_entry(cache, image_id) is None}
     for listed in list_images(collection):
         if listed.status == "ok" and PurePosixPath(listed.path).suffix.lower() not in (".svg", ".svgz"):
             image_id = known.get((listed.path, listed.uri, listed.bytes, listed.modified_at))

@@ -1,4 +1,4 @@
-"""The places images are listed from: documents roots, then folders, archives and manifests of the inventory."""
+"""The places on this machine that images are listed from: documents roots, then folders, archives and manifests."""
 
 import os
 import stat
@@ -14,7 +14,8 @@ from kg_pipeline.images.addresses import file_uri, member_uri, table_text
 from kg_pipeline.images.archives import archive_kind, open_archive
 from kg_pipeline.images.errors import ImageError
 from kg_pipeline.images.formats import IMAGE_SUFFIXES
-from kg_pipeline.images.manifests import MANIFEST_ERRORS, read_manifest, target
+from kg_pipeline.images.manifests import MANIFEST_ERRORS, is_address, read_manifest, target
+from kg_pipeline.stores.errors import plain
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Listed:
     """Of a place that could not be listed: how the addresses (or, of a manifest, the paths) below it begin."""
     decorative: str | None = None
     """Why it is decoration by its place inside a document, else None."""
+    origin: str | None = None
+    """Address in a store or on a web server whose copy is at `uri`, None for what is on this machine."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +50,15 @@ class Root:
         return table_text(f"{self.config.name}/{relative}" if self.config.name else relative)
 
 
-def list_images(collection: Collection, embedded: Sequence[Listed] = ()) -> list[Listed]:
-    """Every image of every place and those inside documents, each file once, in the order of paths."""
+def list_images(collection: Collection, embedded: Sequence[Listed] = (), remote: Sequence[Listed] = ()) -> list[Listed]:
+    """Every image of every place, those inside documents and those of stores, each file once, in the order of paths."""
     roots = [Root(root, Path(os.path.realpath(root.root))) for root in collection.roots]
     found: dict[str, Listed] = {}
     seen: set[str] = set()
     for place in (
         *(_list_root(root) for root in roots),
         *(_list_inventory(inventory, roots, collection.limits) for inventory in collection.images),
+        remote,
         embedded,
     ):
         new = [listed for listed in place if listed.identity not in seen or listed.status == "unlistable"]
@@ -75,17 +79,19 @@ def _free_path(path: str, found: dict[str, Listed]) -> str:
 
 
 def _list_root(root: Root) -> Iterator[Listed]:
-    wanted = _matcher(("**",), root.config.exclude)
+    wanted = matcher(("**",), root.config.exclude)
     return _walk(root.config.root, root.table_path, root.config.name or ".", wanted)
 
 
 def _list_inventory(inventory: ImageInventory, roots: list[Root], limits: Limits) -> Iterator[Listed]:
-    wanted = _matcher(inventory.include, inventory.exclude)
+    if inventory.store:
+        return iter(())
+    wanted = matcher(inventory.include, inventory.exclude)
     location, prefix = inventory.location, inventory.prefix
     if inventory.archive:
         return _list_archive(location, prefix, wanted, limits)
     if inventory.manifest:
-        return _list_manifest(location, prefix, wanted, roots)
+        return _list_manifest(inventory, wanted, roots)
 
     def table_path(relative: str) -> str:
         return _path_in_roots(location / relative, roots) or table_text(f"{prefix}/{relative}")
@@ -100,7 +106,8 @@ def _path_in_roots(file: Path, roots: list[Root]) -> str | None:
     return root.table_path(real.relative_to(root.real).as_posix()) if root else None
 
 
-def _matcher(include: tuple[str, ...], exclude: tuple[str, ...]) -> Callable[[str], bool]:
+def matcher(include: tuple[str, ...], exclude: tuple[str, ...]) -> Callable[[str], bool]:
+    """Whether a path below a place is wanted; that of a folder ends with a slash."""
     included, excluded = GitIgnoreSpec.from_lines(include), GitIgnoreSpec.from_lines(exclude)
     if include == ("**",):
         return lambda path: not excluded.match_file(path)
@@ -196,8 +203,9 @@ def _list_archive(file: Path, prefix: str, wanted: Callable[[str], bool], limits
         )
 
 
-def _list_manifest(file: Path, prefix: str, wanted: Callable[[str], bool], roots: list[Root]) -> Iterator[Listed]:
+def _list_manifest(inventory: ImageInventory, wanted: Callable[[str], bool], roots: list[Root]) -> Iterator[Listed]:
     """Files named by a manifest, whatever their extension."""
+    file, prefix = inventory.location, inventory.prefix
     try:
         rows = read_manifest(file)
     except MANIFEST_ERRORS as error:
@@ -206,9 +214,12 @@ def _list_manifest(file: Path, prefix: str, wanted: Callable[[str], bool], roots
         return
     done = set()
     for written in (row.path for row in rows):
-        if "://" in written:
-            message = "an address, not a path; nothing is fetched from the network"
-            yield Listed(table_text(f"{prefix}/{written}"), written, status="skipped", error=message, identity=written)
+        if is_address(written):
+            if inventory.hosts:
+                continue  # among the pictures of stores
+            message = "an address, and nothing is fetched from a server that `hosts` of the inventory does not name"
+            shown = plain(written)
+            yield Listed(table_text(f"{prefix}/{shown}"), shown, status="skipped", error=message, identity=shown)
             continue
         path = target(file, written)
         if path in done:

@@ -19,6 +19,7 @@ from kg_pipeline.images.manifests import manifest_texts
 from kg_pipeline.images.ocr import ocr_pending as pending_ids
 from kg_pipeline.images.ocr import raster_images, read_pending
 from kg_pipeline.images.ocr_cache import load_entry
+from kg_pipeline.images.store_rows import store_manifest_texts
 from kg_pipeline.images.svg import parse_svg, svg_texts
 from kg_pipeline.images.workers import Crash, run
 from kg_pipeline.progress import track
@@ -35,15 +36,17 @@ def read_image_texts(
     cache: Path,
     workers: int | None = None,
     descriptions: pl.DataFrame | None = None,
+    stores: Path | None = None,
 ) -> pl.DataFrame:
     """Text of every image of the inventory, without what documents say of it.
 
-    `descriptions` is the table image_descriptions, None where nobody described anything. Without
+    `descriptions` is the table image_descriptions, None where nobody described anything; `stores` the folder in which
+    the manifests of stores are kept. Without
     `collection.scoring.ocr` pictures are not read and the OCR cache is not looked at. Images whose file is `stale`
     keep name, folder and what the cache knows.
     """
     rows = _path_rows(inventory) + _file_rows(collection.limits, inventory, workers)
-    for image_id, said in manifest_texts(collection, inventory.image_files).items():
+    for image_id, said in _manifest_texts(collection, inventory, stores).items():
         rows += [{"image_id": image_id, "source": "manifest", "text": text} for text in said]
     if collection.scoring.ocr:
         addresses = inventory.addresses()
@@ -64,6 +67,13 @@ def _description_rows(descriptions: pl.DataFrame) -> Rows:
 def ocr_pending(inventory: InventoryTables, cache: Path) -> int:
     """How many pictures of the inventory OCR has not read yet."""
     return len(pending_ids(inventory.images, cache))
+
+
+def _manifest_texts(collection: Collection, inventory: InventoryTables, stores: Path | None) -> dict[str, list[str]]:
+    said = manifest_texts(collection, inventory.image_files)
+    for image_id, texts in store_manifest_texts(collection, inventory.image_files, stores).items() if stores else ():
+        said[image_id] = list(dict.fromkeys([*said.get(image_id, []), *texts]))
+    return said
 
 
 def _path_rows(inventory: InventoryTables) -> Rows:

@@ -22,19 +22,22 @@ class InputFile:
 
 
 def list_inputs(collection: Collection) -> list[InputFile]:
-    """Every input of a collection, in a fixed order. Files that are listed twice (documents, images) stand twice."""
+    """Every input on this machine, in a fixed order. Files that are listed twice (documents, images) stand twice."""
     found = [*_documents(collection), *_images(collection), *_named_files(collection)]
     return sorted(found, key=lambda entry: (entry.path, str(entry.file)))
 
 
 def unlistable_places(collection: Collection) -> list[str]:
-    """Roots, folders, archives and manifests of the configuration that are not there or cannot be opened, and why.
+    """Roots, folders, archives and manifests on this machine that are not there or cannot be opened, and why.
 
     A collection without one of its places is not a smaller collection: the disk is away. What is inside is another
     matter, a folder below that cannot be listed is a state like any other.
     """
     problems = []
-    for place in [*(root.root for root in collection.roots), *(entry.location for entry in collection.images)]:
+    for place in [
+        *(root.root for root in collection.roots),
+        *(entry.location for entry in collection.images if not entry.store),
+    ]:
         try:
             if place.is_dir():
                 os.scandir(place).close()

@@ -11,6 +11,7 @@ import polars as pl
 from kg_pipeline.config import Collection
 from kg_pipeline.ids import sha256_file, sha256_text
 from kg_pipeline.inputs.listing import InputFile, list_inputs, unlistable_places
+from kg_pipeline.inputs.stores import begin_again, look_at_stores
 from kg_pipeline.storage.atomic import replacing
 
 SAMPLED_FROM_BYTES = 1_000_000_000
@@ -48,21 +49,26 @@ class Scan:
     read: int = 0
     """Files whose content was read now; of the others it was known."""
     pending: int = 0
-    """Files that the time limit left for the next time."""
+    """Files, and stores with their rest, that the time limit left for the next time."""
     problems: tuple[str, ...] = ()
 
 
 def scan_inputs(collection: Collection, memory: Path, until: float) -> Scan:
     """Fingerprint of configuration, paths and contents of a collection, read until `time.monotonic()` is `until`.
 
-    `memory` is a file that keeps the contents of files that look as they did; at least one file is read each time.
+    `memory` is a file that keeps the contents of files that look as they did; at least one file is read each time. Of
+    stores the listing counts, whose progress is kept beside it.
     Nodes of a graph that are read as documents or concepts are not looked at.
     """
     if problems := unlistable_places(collection):
         return Scan(None, problems=tuple(problems))
+    listings = memory.with_suffix(".stores.json")
+    stores = look_at_stores(collection, listings, until)
+    if stores.problems or stores.pending:
+        return Scan(None, stores.objects, pending=stores.pending, problems=stores.problems)
     known, inputs = _recall(memory), list_inputs(collection)
     contents: dict[str, tuple[Look, str]] = {}
-    lines, read, pending = [], 0, 0
+    lines, read, pending = list(stores.lines), 0, 0
     for entry in inputs:
         look = _looked_at(entry)
         if isinstance(look, str):
@@ -84,9 +90,12 @@ def scan_inputs(collection: Collection, memory: Path, until: float) -> Scan:
         lines.append(f"{entry.path}\0{state}")
     if contents != known:
         _remember(memory, contents)
+    files = len(inputs) + stores.objects
     if pending:
-        return Scan(None, len(inputs), read, pending)
-    return Scan(sha256_text("\n".join([collection.model_dump_json(), *lines]))[:32], len(inputs), read)
+        return Scan(None, files, read, pending)
+    if stores.lines:
+        begin_again(listings)
+    return Scan(sha256_text("\n".join([collection.model_dump_json(), *lines]))[:32], files, read)
 
 
 def _looked_at(entry: InputFile) -> Look | str:

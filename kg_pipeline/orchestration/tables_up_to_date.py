@@ -69,7 +69,8 @@ def _document_files(collection: Collection) -> dict[str, Path]:
 
 
 def _images_known(store: TableStore, collection: str) -> Known:
-    rows = store.scan("image_files", collection).filter(pl.col("status") != "unlistable")
+    # What stores hold now only their servers know: the sensor asks them.
+    rows = store.scan("image_files", collection).filter(pl.col("status") != "unlistable", pl.col("origin").is_null())
     documents = set(_documents_known(store, collection))
     return {
         path: (size, time)
