@@ -21,6 +21,7 @@ from kg_pipeline.documents.targets import (
     readings,
     spelling_rules,
 )
+from kg_pipeline.store_addresses import parse_address
 
 # What Hugo, Docusaurus, VuePress, Vite and others serve as the root of the site.
 STATIC_FOLDERS = ("static", "public", "assets", ".vuepress/public")
@@ -84,13 +85,16 @@ class ImageResolver:
         self._images: dict[str, list[_Image]] = {}
         self._by_path: dict[str, list[_Image]] = {}
         self._by_name: dict[str, list[_Image]] = {}
+        self._by_origin: dict[str, _Image] = {}
         self._ids: dict[str, str | None] = {}
-        for path, uri, image_id, status in (
-            image_files.sort("path").select("path", "uri", "image_id", "status").iter_rows()
-        ):
+        columns = image_files.sort("path").select("path", "uri", "image_id", "status", "origin")
+        for path, uri, image_id, status, origin in columns.iter_rows():
+            if origin and status != "unlistable":
+                self._ids[path] = image_id
+                self._by_origin.setdefault(origin, _Image(path, image_id, path))
             if status != "unlistable":
                 self._by_path.setdefault(folded(path), []).append(_Image(path, image_id, path))
-            if not (uri or "").startswith("file://") or status == "unlistable":
+            if not (uri or "").startswith("file://") or status == "unlistable" or origin:
                 continue
             self._ids[path] = image_id
             image = _Image(path, image_id, self._real_file(url2pathname(uri.removeprefix("file://"))))
@@ -121,9 +125,20 @@ class ImageResolver:
             return Resolution("missing", name)
         return Resolution("ok", name, image.path, image.image_id, EMBEDDED)
 
+    def _fetched(self, target: str) -> Resolution | None:
+        """The picture that was fetched from just the address that the target is."""
+        try:
+            address = parse_address(f"https:{target}" if target.startswith("//") else target)
+        except ValueError:
+            return None
+        image = self._by_origin.get(str(address))
+        return Resolution("ok", target, image.path, image.image_id, "origin") if image else None
+
     def _find_path(self, target: str) -> Resolution:
         if DATA.match(target):
             return Resolution("unsupported", target[:_DATA_CHARACTERS])
+        if self._by_origin and (fetched := self._fetched(target)):
+            return fetched
         for text, rules in readings(target):
             path = os.path.normpath(text).lstrip("/")
             images = self._by_path.get(folded(path), [])
@@ -159,6 +174,8 @@ class ImageResolver:
     def _find(self, root: DocumentRoot, document: Path, target: str, kind: str, base: str | None) -> Resolution:
         if DATA.match(target):
             return Resolution("unsupported", target[:_DATA_CHARACTERS])
+        if self._by_origin and (fetched := self._fetched(target)):
+            return fetched
         statuses = set()
         for place in self._places(root, document, target, kind, base):
             image = self._image(place)

@@ -1,6 +1,7 @@
 """Pictures of object stores and web servers: fetching what changed, and the rows that the copies become."""
 
 import logging
+import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,6 +11,9 @@ from kg_pipeline.images.addresses import table_text
 from kg_pipeline.images.places import Listed
 from kg_pipeline.images.store_rows import StoreRow, place_name, rows_of
 from kg_pipeline.stores import RUN, Fetching, Kept, Outcome, Patience, Servers, StoreCache, StoreError
+
+SAVED_EVERY_SECONDS = 60.0
+"""How much fetching a killed run loses: the copies stay, but not which object each is of."""
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +94,8 @@ def _fetch_place(
         log.warning("%s", error)
         report.unlistable += 1
         after.update({address: kept for address, kept in before.items() if kept.place == place})
+        if inventory.manifest:
+            return  # it has its row among the places of this machine
         children = f"{inventory.prefix}/"
         found.listed.append(Listed(inventory.prefix, place, status="unlistable", error=str(error), children=children))
         return
@@ -103,6 +109,7 @@ def _fetch_place(
     wishes = {row.wish.item.address: row for row in rows if row.wish}
     fetching = Fetching(cache, collection.limits.image_bytes)
     counts: Counter[str] = Counter()
+    saved = time.monotonic()
     for batch in fetching.run([row.wish for row in wishes.values() if row.wish], f"fetching pictures of {place}"):
         for wish, outcome in batch:
             address = wish.item.address
@@ -110,7 +117,9 @@ def _fetch_place(
                 after[address] = kept
             counts["fetched" if outcome.fetched else "unchanged" if outcome.status == "ok" else outcome.status] += 1
             found.listed.append(_listed(inventory, wishes[address], outcome, cache))
-        cache.remember(collection.name, before | after)
+        if time.monotonic() - saved > SAVED_EVERY_SECONDS:
+            cache.remember(collection.name, before | after)
+            saved = time.monotonic()
     report.fetched += counts["fetched"]
     report.unchanged += counts["unchanged"]
     report.skipped += counts["skipped"]

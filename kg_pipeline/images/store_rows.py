@@ -22,7 +22,7 @@ from kg_pipeline.stores.errors import ObjectError, plain
 MANIFEST_BYTES = 500_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StoreRow:
     """A picture that a place names: its path below the place, and the wish for it, or why there is none."""
 
@@ -59,14 +59,14 @@ def store_manifest_texts(collection: Collection, image_files: pl.DataFrame, fold
 
 def _known_rows(inventory: ImageInventory, folder: Path) -> list[ManifestRow]:
     address = inventory.address
-    if inventory.manifest:
-        return _local_manifest(inventory) if inventory.hosts else []
-    if address is None or not address.is_manifest:
-        return []
-    suffix = PurePosixPath(address.path).suffix.lower()
     try:
+        if inventory.manifest:
+            return _local_manifest(inventory) if inventory.hosts else []
+        if address is None or not address.is_manifest:
+            return []
+        suffix = PurePosixPath(address.path).suffix.lower()
         return read_manifest(StoreCache(folder).manifest(str(address), suffix), suffix)
-    except MANIFEST_ERRORS:
+    except (*MANIFEST_ERRORS, StoreError):
         return []
 
 
@@ -138,9 +138,11 @@ def _listed_rows(
         advance(seen)
         if seen > limits.store_objects:
             raise StoreError(f"{place} lists more than {limits.store_objects:,} objects (limits.store_objects)")
-        for item in page:
-            if is_wanted(item.key, wanted):
-                rows.append(StoreRow(item.key, Wish(item, place, source, before.get(item.address))))
+        rows += [
+            StoreRow(item.key, Wish(item, place, source, before.get(item.address)))
+            for item in page
+            if is_wanted(item.key, wanted)
+        ]
     if not seen:
         # A folder of a bucket is there as long as something is in it.
         raise StoreError(
@@ -155,10 +157,11 @@ def is_wanted(key: str, wanted: Callable[[str], bool]) -> bool:
 
 
 def _local_manifest(inventory: ImageInventory) -> list[ManifestRow]:
+    """The addresses in a manifest on this machine. Raises StoreError."""
     try:
         return [row for row in read_manifest(inventory.location) if is_address(row.path)]
-    except MANIFEST_ERRORS:
-        return []  # listed among the places of this machine, with the reason
+    except MANIFEST_ERRORS as error:
+        raise StoreError(f"{inventory.location} cannot be read: {error}") from None
 
 
 def _fetched_manifest(

@@ -1,7 +1,7 @@
 """Copies of what was fetched, one file per content, and what is known of the object each came from.
 
-Bounded by what the collections list: `purge` removes a copy that no collection knows any more, a day after it was last
-asked for. Deleting the whole folder loses nothing but the time to fetch again.
+Bounded by what the collections list: `purge` removes a copy that no collection knows any more, if it was fetched more
+than a day ago. Deleting the whole folder loses nothing but the time to fetch again.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Kept:
     """The copy of an object, and how the object looked when it was fetched."""
 
@@ -58,14 +58,11 @@ class StoreCache:
         return self.folder / kept.file
 
     def has(self, kept: Kept) -> bool:
-        """Whether the copy is there, whole; it then stays for another day."""
+        """Whether the copy is there, whole."""
         try:
-            if self.path(kept).stat().st_size != kept.bytes:
-                return False
-            os.utime(self.path(kept))
+            return self.path(kept).stat().st_size == kept.bytes
         except OSError:
             return False
-        return True
 
     def temporary(self) -> Path:
         """A new empty file beside the copies. Raises OSError."""

@@ -13,12 +13,12 @@ from kg_pipeline.stores.objects import Store, StoreObject, is_etag
 PARALLEL = 8
 """Requests at once: a picture is small, so the way there and back is most of its time."""
 BATCH = 2_000
-"""Objects after which what is known is written down: a killed run loses no more."""
+"""Objects that are handed to the threads at a time."""
 AWAY_AFTER = 16
 """Objects in a row without an answer, after which the store is not asked for the others: each may take minutes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Wish:
     """An object that a place lists, whom to ask for it, and the copy there is, if any."""
 
@@ -28,7 +28,7 @@ class Wish:
     kept: Kept | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of a wish: the copy, old or new, or why there is none."""
 

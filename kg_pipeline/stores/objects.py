@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import BinaryIO, Protocol
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StoreObject:
     """Something that can be fetched."""
 

@@ -33,7 +33,7 @@ def s3(s3_of_session: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
 @pytest.fixture
 def bucket(s3: S3) -> str:
     """The name of an empty bucket."""
-    name = f"pictures-{next(numbers)}"
+    name = f"pictures{next(numbers)}"
     s3.client.create_bucket(Bucket=name)
     return name
 

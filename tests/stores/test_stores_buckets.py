@@ -33,7 +33,7 @@ def test_an_unchanged_object_is_not_fetched_again_and_the_tables_are_the_same(re
     assert (reading.report.unchanged, reading.report.fetched, reading.report.read_requests) == (2, 0, 0)
 
 
-def test_a_changed_object_is_fetched_again_and_its_old_copy_goes_after_a_day(reading, filled, s3, bucket, monkeypatch):
+def test_a_changed_object_is_fetched_again_and_its_old_copy_goes_in_the_end(reading, filled, s3, bucket, monkeypatch):
     old = Path(reading(filled)["uri"][0].removeprefix("file://"))
     s3.put(bucket, site__a_png=picture(9))
     files = reading()
@@ -216,3 +216,24 @@ def test_a_server_that_stops_answering_is_not_asked_for_every_picture(reading, f
     files = reading(filled)
     assert files.select(pl.col("status").unique()).item() == "unreadable"
     assert ["does not answer" in error for error in files["error"]] == [True, False]
+
+
+def test_a_run_that_was_stopped_does_not_fetch_everything_again(reading, filled, monkeypatch):
+    import obstore
+
+    get, asked = obstore.get, []
+
+    def stopped(store, key, **options):
+        asked.append(key)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return get(store, key, **options)
+
+    monkeypatch.setattr("kg_pipeline.stores.fetching.BATCH", 1)
+    monkeypatch.setattr("kg_pipeline.images.remote.SAVED_EVERY_SECONDS", -1.0)
+    monkeypatch.setattr("obstore.get", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        reading(filled)
+    reading()
+    assert (reading.report.unchanged, reading.report.fetched) == (1, 1)
+    assert reading.rows() == [("site/a.png", "ok"), ("site/sub/b.png", "ok")]

@@ -146,6 +146,12 @@ def test_a_manifest_on_this_machine_may_name_addresses_of_hosts(reading, web, tm
     texts = read_image_texts(reading.collection, reading.tables, tmp_path / "ocr", 1, stores=reading.cache)
     assert sorted(texts.filter(source="manifest")["text"]) == ["Feed pump", "Here"]
     assert files["origin"].to_list() == [f"{web.url}/a.png", None]
+    manifest.write_bytes(b"\xff\xfe\x00")
+    files = reading()
+    assert reading.rows() == [("dam.csv", "unlistable"), (f"dam.csv/{host}/a.png", "stale"), ("local.png", "ok")]
+    assert reading.report.unlistable == 1
+    assert str(reading.cache) not in files["error"][0]
+    assert len(list((reading.cache / "known").iterdir())) == 1
 
 
 def test_signatures_and_passwords_of_a_manifest_are_used_but_never_shown(reading, web, caplog):
