@@ -7,6 +7,7 @@ from store_servers import SECRET_KEY, listing, picture
 from typer.testing import CliRunner
 
 from kg_pipeline.cli import app
+from kg_pipeline.doctor import Finding
 from kg_pipeline.inputs import scan_inputs
 
 
@@ -80,6 +81,7 @@ def test_a_web_folder_is_known_by_what_its_pages_say(look, web):
 
 def test_the_doctor_says_which_stores_can_be_listed(monkeypatch, tmp_path, s3, bucket, web):
     monkeypatch.setattr("kg_pipeline.doctor.check_server", lambda *_: [])
+    monkeypatch.setattr("kg_pipeline.doctor._gpu", lambda: Finding("ok", "GPU", "not looked at"))
     s3.put(bucket, p__a_png=picture(1), p__b=b"1")
     web.files = {"/m.csv": b"url\na.png\n"}
     (tmp_path / "docs").mkdir()
