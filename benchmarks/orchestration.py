@@ -1,10 +1,11 @@
 """Dagster with many collections: loading, sensor and schedule ticks, the UI's queries, and a simulated day of ticks.
 
-    python benchmarks/orchestration.py [--collections 1000] [--day-collections 20] [--hours 24]
+    python benchmarks/orchestration.py [--collections 1000] [--day-collections 20] [--hours 24] [--step 1]
 
-The collections are a page and a picture each. Ticks run as the daemon runs them, through a code server, with Dagster's
-clock moved on by a minute each time. Nothing is executed: requested runs are marked as succeeded. Ends with one JSON
-line.
+The collections are a page and a picture each; 0 of them leaves a part out. Ticks of the day run as the daemon runs
+them, through a code server, with Dagster's clock moved on by `--step` minutes each time and a page edited every hour.
+Nothing is executed: requested runs are marked as succeeded. `_cpu_s` is CPU time of this process, which other work on
+the machine changes less than `_s`. Ends with one JSON line.
 """
 
 import argparse
@@ -18,10 +19,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import psutil
 from dagster._core.test_utils import create_test_daemon_workspace_context, freeze_time
 from dagster._core.workspace.load_target import ModuleTarget
 from dagster._daemon.sensor import execute_sensor_iteration
@@ -40,6 +44,8 @@ from resources.collections import Collections
 from resources.tables import Tables
 
 SWITCHED_ON = ("new_collections", "changed_files")
+PAST_RUNS = 1
+"""Of each collection."""
 REPORTED = ("images", "chunks", "pair_scores", "visual_evidence", "knowledge_graph")
 # What the UI asks for its lineage page, the partitions of an asset, and the list of runs.
 QUERIES = {
@@ -58,12 +64,16 @@ def main() -> None:
     parser.add_argument("--collections", type=int, default=1000)
     parser.add_argument("--day-collections", type=int, default=20)
     parser.add_argument("--hours", type=int, default=24)
+    parser.add_argument("--step", type=int, default=1, help="minutes between two rounds of ticks")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     ratios: dict[str, float] = {"load_average": os.getloadavg()[0]}
     with tempfile.TemporaryDirectory() as folder:
-        ratios |= many_collections(Path(folder) / "many", options.collections)
-        ratios |= a_day(Path(folder) / "day", options.day_collections, options.hours)
+        if options.collections:
+            ratios |= many_collections(Path(folder) / "many", options.collections)
+        if options.day_collections:
+            ratios |= a_day(Path(folder) / "day", options.day_collections, options.hours, options.step)
+    ratios["load_average_after"] = os.getloadavg()[0]
     for name, figure in ratios.items():
         print(f"{name:48} {figure:12.3f}")
     machine = f"{platform.machine()}, {os.cpu_count()} cores"
@@ -75,8 +85,9 @@ def many_collections(root: Path, number: int) -> dict[str, float]:
     names = make_home(root, number)
     os.environ["KG_PIPELINE_HOME"] = str(root / "home")
     resources = {"collections": Collections(), "tables": Tables()}
-    figures = {"load_code_location_s": clock(load_anew)}
+    figures = clock("load_code_location", load_anew)
     with open_instance(root / "home") as instance:
+        definitions = build_defs()
 
         def tick(sensor: dg.SensorDefinition, cursor: str | None = None) -> Any:
             context = dg.build_sensor_context(
@@ -84,34 +95,41 @@ def many_collections(root: Path, number: int) -> dict[str, float]:
             )
             return sensor(context)
 
-        definitions = build_defs()
-        figures["tick_new_collections_s"] = clock(lambda: tick(new_collections))
+        figures |= clock("tick_new_collections", lambda: tick(new_collections))
         sync_partitions(instance, names)
-        figures["tick_new_collections_again_s"] = clock(lambda: tick(new_collections))
-        cursor, ticks = None, 0
-        started = time.perf_counter()
-        while len(read_seen(root / "home")) < number:
-            cursor, ticks = tick(changed_files, cursor).cursor, ticks + 1
-        figures["ticks_changed_files_first"] = ticks
-        figures["tick_changed_files_first_s"] = (time.perf_counter() - started) / ticks
+        figures |= clock("tick_new_collections_again", lambda: tick(new_collections))
+        figures |= ticks_of_new_files(tick, root / "home", number)
         report(instance, names)
-        mark_done(root / "home")
-        figures["tick_changed_files_again_s"] = clock(lambda: tick(changed_files))
-        figures["tick_failures_s"] = clock(lambda: tick(failures))
-        schedule = dg.build_schedule_context(
+        give_history(instance, names)
+        figures["runs_of_the_past"] = instance.get_runs_count()
+        figures |= clock("tick_changed_files_again", lambda: tick(changed_files))
+        figures |= clock("tick_failures", lambda: tick(failures))
+        requests: list[Any] = []
+        with dg.build_schedule_context(
             instance=instance, resources=resources, scheduled_execution_time=datetime.now(UTC)
-        )
-        figures["tick_nightly_s"] = clock(lambda: list(nightly(schedule)))
+        ) as schedule:
+            figures |= clock("tick_nightly", lambda: requests.extend(nightly(schedule)))
+        assert len(requests) == number, requests[0]
         target = ModuleTarget("kg_pipeline.definitions", None, None, "kg_pipeline")
         with create_test_daemon_workspace_context(target, instance) as workspace:
             for name, query in QUERIES.items():
                 answers: list[Any] = []
-                figures[f"query_{name}_s"] = clock(lambda: answers.append(execute_query(workspace, query)))  # noqa: B023
+                figures |= clock(f"query_{name}", lambda: answers.append(execute_query(workspace, query)))  # noqa: B023
                 assert "errors" not in answers[0], answers[0]
     return figures
 
 
-def a_day(root: Path, number: int, hours: int) -> dict[str, float]:
+def ticks_of_new_files(tick: Callable[..., Any], home: Path, number: int) -> dict[str, float]:
+    """Ticks until every collection was requested once, and the longest of them."""
+    cursor, seconds = None, []
+    while len(read_seen(home)) < number:
+        started = time.perf_counter()
+        cursor = tick(changed_files, cursor).cursor
+        seconds.append(time.perf_counter() - started)
+    return {"ticks_changed_files_first": len(seconds), "tick_changed_files_first_longest_s": max(seconds)}
+
+
+def a_day(root: Path, number: int, hours: int, step: int) -> dict[str, float]:
     """What hours of ticks leave behind, and what is left of it when retention has passed."""
     names = make_home(root, number)
     os.environ["KG_PIPELINE_HOME"] = str(root / "home")
@@ -130,18 +148,25 @@ def a_day(root: Path, number: int, hours: int) -> dict[str, float]:
             times: dict[str, Any] = {}
 
             def minutes(start: datetime, count: int) -> None:
-                for minute in range(count):
+                for minute in range(0, count, step):
                     now = start + timedelta(minutes=minute)
+                    if minute % 60 + step >= 60:
+                        (root / "docs" / names[0] / "page.md").write_text(f"# At {now}\n", encoding="utf-8")
                     with freeze_time(now):
                         list(execute_sensor_iteration(workspace, logger, None, None))
                         list(launch_scheduled_runs(workspace, logger, now, times))
                     finish_runs(instance)
 
             start = datetime.now(UTC).replace(second=0, microsecond=0)
-            started = time.perf_counter()
-            minutes(start, hours * 60)
-            figures = {f"day_{name}": count for name, count in left_behind(instance, root / "home").items()}
-            figures["day_real_seconds"] = time.perf_counter() - started
+            figures: dict[str, float] = {}
+            quarters = [round(hours * 60 * part / 4) for part in range(5)]
+            for begin, until in pairwise(quarters):
+                figures |= clock(
+                    f"until_hour_{until / 60:g}", partial(minutes, start + timedelta(minutes=begin), until - begin)
+                )
+                found = left_behind(instance, root / "home") | memory()
+                figures |= {f"hour_{until / 60:g}_{name}": count for name, count in found.items()}
+                print(f"hour {until / 60:g}: {found}", flush=True)
             # Skipped ticks are kept for days, others for weeks: all of the day is over by then.
             minutes(start + timedelta(days=100), 2)
             delete_old_runs(instance, datetime.now(UTC) + timedelta(days=1))
@@ -175,17 +200,25 @@ def report(instance: dg.DagsterInstance, names: list[str]) -> None:
             instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=name))
 
 
-def mark_done(home: Path) -> None:
-    """As if the runs that were requested had succeeded."""
-    path = home / "automation" / "changed_files.json"
-    path.write_text(path.read_text("utf-8").replace('"is_done": false', '"is_done": true'), encoding="utf-8")
+def give_history(instance: dg.DagsterInstance, names: list[str]) -> None:
+    """Runs of the whole path of every collection that succeeded, started after the files were looked at."""
+    for name in names:
+        for _ in range(PAST_RUNS):
+            run = dg.DagsterRun("whole_path", status=dg.DagsterRunStatus.NOT_STARTED, tags={"dagster/partition": name})
+            instance.add_run(run)
+            end(instance, run)
 
 
 def finish_runs(instance: dg.DagsterInstance) -> None:
     queued = dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED])
     for run in instance.get_runs(queued):
-        for kind in ("PIPELINE_START", "PIPELINE_SUCCESS"):
-            instance.report_dagster_event(dg.DagsterEvent(event_type_value=kind, job_name=run.job_name), run.run_id)
+        end(instance, run)
+
+
+def end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Let a run start and succeed now."""
+    for kind in ("PIPELINE_START", "PIPELINE_SUCCESS"):
+        instance.report_dagster_event(dg.DagsterEvent(event_type_value=kind, job_name=run.job_name), run.run_id)
 
 
 def left_behind(instance: dg.DagsterInstance, home: Path) -> dict[str, float]:
@@ -200,10 +233,18 @@ def left_behind(instance: dg.DagsterInstance, home: Path) -> dict[str, float]:
     }
 
 
-def clock(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
+def memory() -> dict[str, float]:
+    """Resident memory of the daemon, which is this process, and of its code server."""
+    ours = psutil.Process()
+    children = sum(child.memory_info().rss for child in ours.children(recursive=True))
+    return {"daemon_megabytes": ours.memory_info().rss / 1e6, "code_server_megabytes": children / 1e6}
+
+
+def clock(name: str, work: Callable[[], object]) -> dict[str, float]:
+    """Seconds by the wall clock, and CPU seconds of this process and of those it waited for."""
+    started, before = time.perf_counter(), sum(os.times()[:4])
     work()
-    return time.perf_counter() - started
+    return {f"{name}_s": time.perf_counter() - started, f"{name}_cpu_s": sum(os.times()[:4]) - before}
 
 
 if __name__ == "__main__":
