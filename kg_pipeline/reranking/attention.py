@@ -1,7 +1,8 @@
 """Attention over packed rows and over the windows of many images at once, put in the place of the model's own.
 
-Two ways through a row, equal to the last bits: `tree_attention` runs one dense attention per prefix and per few
-branches (on the CPU: the mask throws little away), `flex_attention` one kernel with a block mask on CUDA.
+Two ways through a row, equal to the last bits: `tree_attention` runs dense attentions, of prefixes of similar length
+together and of a few branches each (on the CPU: the mask throws little away), `flex_attention` one kernel with a block
+mask on CUDA.
 """
 
 from collections import defaultdict
@@ -21,6 +22,10 @@ BRANCH_TOKENS = 192
 each sees its own: the more branches, the more is computed for nothing."""
 
 
+MOST_PADDING = 1.25
+"""Longest of the spans of one batch against the shortest."""
+
+
 @dataclass(frozen=True)
 class DenseStep:
     """One dense attention: queries from `start` to `end`, keys from both ranges, which may be one."""
@@ -32,15 +37,58 @@ class DenseStep:
     """Additive; None is causal."""
 
 
-def dense_steps(layout: Layout, dtype: Any, device: Any) -> list[DenseStep]:
+@dataclass(frozen=True)
+class CausalBatch:
+    """Spans of similar length, each causal within itself, as one batched attention.
+
+    For each alone a small model on the CPU spends more time on the call than on its arithmetic. Padding stands behind
+    a span, where its tokens do not look.
+    """
+
+    tokens: Any
+    """[spans, length]; padding repeats the last token of its span."""
+    is_real: Any
+    """[spans, length]"""
+
+
+Steps = list[DenseStep | CausalBatch]
+
+
+def dense_steps(layout: Layout, dtype: Any, device: Any) -> Steps:
     """The dense attentions of a row; masks are shared by all layers."""
-    return [step for span in layout.spans for step in _tree_steps(layout, span, dtype, device)]
+    branching = [span for span in layout.spans if len(span.branch_ends) > 1]
+    # A prefix with one branch is a prompt as any other.
+    causal = [(span.start, span.prefix_end if len(span.branch_ends) > 1 else span.end) for span in layout.spans]
+    steps: Steps = [_causal_step(group, device) for group in _by_length(causal)]
+    return steps + [step for span in branching for step in _branch_steps(layout, span, dtype, device)]
 
 
-def _tree_steps(layout: Layout, span: TreeSpan, dtype: Any, device: Any) -> Iterator[DenseStep]:
+def _by_length(spans: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    """Groups of spans of similar length."""
+    group: list[tuple[int, int]] = []
+    for start, end in sorted(spans, key=lambda span: (span[1] - span[0], span)):
+        if group and end - start > MOST_PADDING * (group[0][1] - group[0][0]):
+            yield group
+            group = []
+        if end > start:
+            group.append((start, end))
+    if group:
+        yield group
+
+
+def _causal_step(spans: list[tuple[int, int]], device: Any) -> DenseStep | CausalBatch:
     import torch
 
-    yield DenseStep(span.start, span.prefix_end, None, None)
+    if len(spans) == 1:
+        return DenseStep(*spans[0], None, None)
+    starts, ends = torch.tensor(spans).unsqueeze(2).unbind(1)
+    places = starts + torch.arange(int((ends - starts).max()))
+    return CausalBatch(places.minimum(ends - 1).to(device), (places < ends).to(device))
+
+
+def _branch_steps(layout: Layout, span: TreeSpan, dtype: Any, device: Any) -> Iterator[DenseStep]:
+    import torch
+
     start = span.prefix_end
     for end in _chunk_ends(span):
         branch = torch.from_numpy(layout.branch[start:end])
@@ -76,12 +124,17 @@ def block_mask(layout: Layout, device: Any) -> Any:
     return create_block_mask(sees, None, None, size, size, device=device, BLOCK_SIZE=BLOCK)
 
 
-def tree_attention(query: Any, key: Any, value: Any, steps: list[DenseStep], scaling: float) -> Any:
+def tree_attention(query: Any, key: Any, value: Any, steps: Steps, scaling: float) -> Any:
     """Attention [1, heads, tokens, width] by the dense steps; tokens of no step stay zero."""
     import torch
 
     output = torch.zeros_like(query)
     for step in steps:
+        if isinstance(step, CausalBatch):
+            queries, keys, values = (states[0][:, step.tokens].transpose(0, 1) for states in (query, key, value))
+            attended = dense_attention(queries, keys, values, None, scaling=scaling, causal=True)
+            output[0][:, step.tokens[step.is_real]] = attended.transpose(0, 1)[:, step.is_real]
+            continue
         own = slice(step.start, step.end)
         keys, values = key[:, :, own], value[:, :, own]
         if step.prefix:

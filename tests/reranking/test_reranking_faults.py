@@ -171,11 +171,14 @@ def test_the_block_mask_of_a_gpu_lets_the_same_tokens_see_each_other():
 
     trees = tuple(
         Tree(text(prefix), tuple(Branch(text(length), (n, i)) for i, length in enumerate(lengths)))
-        for n, (prefix, lengths) in enumerate([(40, (30, 25, 1)), (7, (60, 50))])
+        for n, (prefix, lengths) in enumerate(
+            # The prefixes of 40 and 33 and the prompts of 29 and 24 tokens are batched.
+            [(40, (30, 25, 1)), (7, (60, 50)), (20, (9,)), (33, (2, 2)), (16, (8,)), (2, (3,)), (0, (4, 4))]
+        )
     )
-    layout = lay_out(Row(trees), 256)
+    layout = lay_out(Row(trees), 384)
     torch.manual_seed(0)
-    query, key, value = (torch.randn(1, heads, 256, 16) for heads in (4, 2, 2))
+    query, key, value = (torch.randn(1, heads, 384, 16) for heads in (4, 2, 2))
     dense, _ = packed_attention(None, query, key, value, scaling=0.25, row=dense_steps(layout, query.dtype, "cpu"))
     flex, _ = packed_attention(None, query, key, value, scaling=0.25, row=block_mask(layout, "cpu"))
     length = layout.spans[-1].end
