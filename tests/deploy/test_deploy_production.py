@@ -30,7 +30,7 @@ collections:
 ADD = """mutation ($key: String!, $repository: RepositorySelector!) {
   addDynamicPartition(repositorySelector: $repository, partitionsDefName: "collections", partitionKey: $key) {
     __typename } }"""
-ASSETS = "query { assetNodes { assetKey { path } groupName } }"
+ASSETS = "query { assetNodes { assetKey { path } groupName isMaterializable } }"
 BACKFILL = """mutation ($parameters: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $parameters) {
   __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
 STATUS = (
@@ -91,7 +91,8 @@ def test_a_backfill_of_two_collections_through_graphql_fills_the_graph(productio
     for key in ("rack", "line"):
         dagster.ask(ADD, key=key, repository=REPOSITORY)
     nodes = dagster.ask(ASSETS)["assetNodes"]
-    selection = [node["assetKey"] for node in nodes if node["groupName"] != "quality"]
+    made_by_runs = [node for node in nodes if node["isMaterializable"] and node["groupName"] != "quality"]
+    selection = [node["assetKey"] for node in made_by_runs]
     launched = dagster.ask(BACKFILL, parameters={"assetSelection": selection, "partitionNames": ["rack", "line"]})
     backfill = launched["launchPartitionBackfill"]
     assert backfill["__typename"] == "LaunchBackfillSuccess", backfill
