@@ -1,12 +1,10 @@
 """Writing a plan to the graph: claim a generation, upsert, verify counts, delete, complete. Idempotent and fenced."""
 
-import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, repeat
 from threading import Event, Lock
 from typing import Any
 
@@ -14,13 +12,14 @@ import neo4j
 import polars as pl
 
 from kg_pipeline.graph import statements
-from kg_pipeline.graph.batching import EDGE_ROWS, NODE_ROWS, as_lists, batches, rounds, shares
+from kg_pipeline.graph.batching import EDGE_ROWS, NODE_ROWS, batches, rounds, shares
 from kg_pipeline.graph.connection import BatchTooLargeError, Connection, Result, Transaction
 from kg_pipeline.graph.errors import DriftError, GraphError, SupersededError
-from kg_pipeline.graph.frames import Ends, Graph, end_kinds
+from kg_pipeline.graph.frames import Graph
+from kg_pipeline.graph.jobs import Job, by_ends, known_and_new, upsert_jobs
 from kg_pipeline.graph.model import MARKER, MODEL_VERSION, NODES, RELATIONSHIPS, SYNCED_NODES, UNVERSIONED, is_foreign
 from kg_pipeline.graph.names import VARIABLE, Names
-from kg_pipeline.graph.planning import Plan, key_columns
+from kg_pipeline.graph.planning import Plan
 from kg_pipeline.graph.unique_keys import unique_labels
 from kg_pipeline.graph_nodes import PLAIN_NAME
 from kg_pipeline.progress import progress
@@ -115,11 +114,10 @@ def apply(claim: Claim, plan: Plan, last: Graph) -> None:
     for name, rows in plan.upserts.parts():
         if rows.is_empty():
             continue
-        new = rows.join(before[name], on=key_columns(name), how="anti", maintain_order="left")
+        changed, new = known_and_new(name, rows, before[name])
         expected[name] += new.height
-        changed = rows.join(new, on=key_columns(name), how="anti", maintain_order="left") if new.height else rows
         for written, is_new in ((changed, False), (new, True)):
-            for job in _jobs(name, written, is_new):
+            for job in upsert_jobs(name, written, is_new):
                 _upsert(claim, job, report)
     verify_counts(claim, {name: expected[name] for name in _touched(plan)})
     _delete(claim, plan, report)
@@ -151,14 +149,6 @@ def count(connection: Connection, collection: str, names: Sequence[str]) -> dict
     return counts
 
 
-_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
-
-
-def foreign_keys(value: str) -> list[str | int]:
-    """What the key of a foreign node may be: it is text in our tables and may be a number in the graph."""
-    return [value, int(value)] if _INTEGER.fullmatch(value) else [value]
-
-
 def verify_counts(claim: Claim, expected: dict[str, int]) -> None:
     """Raise DriftError when the graph holds more or fewer rows than expected."""
     found = count(claim.connection, claim.collection, list(expected))
@@ -182,37 +172,7 @@ class _Progress:
             self.advance(self.done)
 
 
-@dataclass(frozen=True)
-class _Job:
-    """Rows that the same statements write."""
-
-    name: str
-    rows: pl.DataFrame
-    max_rows: int
-    texts: list[str]
-    """Statements of one transaction."""
-    first: list[str] | None = None
-    """Statements of the first attempt, which only hold as long as nobody can know the rows yet."""
-    ends: Ends | None = None
-
-
-def _jobs(name: str, rows: pl.DataFrame, is_new: bool) -> Iterator[_Job]:
-    if rows.is_empty():
-        return
-    if name in NODES:
-        node = NODES[name]
-        first = [statements.node_create(node)] if is_new else None
-        yield _Job(name, rows, NODE_ROWS, [statements.node_merge(node)], first)
-        return
-    edge = RELATIONSHIPS[name]
-    for ends, same in _by_ends(name, rows):
-        # The hold on a shared node is there with the node, bare.
-        created = is_new and name != "IN_COLLECTION"
-        first = [statements.edge_create(edge, ends)] if created else None
-        yield _Job(name, same, EDGE_ROWS, [statements.edge_merge(edge, ends)], first, ends)
-
-
-def _upsert(claim: Claim, job: _Job, report: Callable[[int], None]) -> None:
+def _upsert(claim: Claim, job: Job, report: Callable[[int], None]) -> None:
     failed = Event()
 
     def write(rows: pl.DataFrame) -> None:
@@ -241,7 +201,7 @@ def _upsert(claim: Claim, job: _Job, report: Callable[[int], None]) -> None:
                 raise
 
 
-def _groups(claim: Claim, job: _Job) -> Iterable[list[pl.DataFrame]]:
+def _groups(claim: Claim, job: Job) -> Iterable[list[pl.DataFrame]]:
     """Rounds of rows that several writers may write at once."""
     if not claim.connection.parallel:
         return [[job.rows]]
@@ -254,35 +214,30 @@ def _groups(claim: Claim, job: _Job) -> Iterable[list[pl.DataFrame]]:
 def _delete(claim: Claim, plan: Plan, report: Callable[[int], None]) -> None:
     """Relationships first, so that no DETACH DELETE has to load many; the hold on a shared node goes with the node."""
     for name, rows in plan.deletes.edges.items():
-        for ends, same in _by_ends(name, rows):
+        for ends, same in by_ends(name, rows):
             gone = same
             if name == "IN_COLLECTION" and not is_foreign(*ends[:2]):
                 gone = same.join(plan.deletes.nodes[ends[0]], left_on="start", right_on="id", how="anti")
-            job = _Job(name, gone, EDGE_ROWS, [statements.edge_delete(RELATIONSHIPS[name], ends)], ends=ends)
+            job = Job(name, gone, EDGE_ROWS, [statements.edge_delete(RELATIONSHIPS[name], ends)], ends=ends)
             for batch in batches(gone, EDGE_ROWS):
                 _send(claim, job, batch)
             report(same.height)
     for label, node in SYNCED_NODES.items():
-        job = _Job(label, plan.deletes.nodes[label].select("id"), NODE_ROWS, statements.node_deletes(node))
+        job = Job(label, plan.deletes.nodes[label].select("id"), NODE_ROWS, statements.node_deletes(node))
         for batch in batches(job.rows, NODE_ROWS):
             _send(claim, job, batch)
             report(batch.height)
 
 
-def _send(claim: Claim, job: _Job, batch: pl.DataFrame, again: bool = False) -> int:
+def _send(claim: Claim, job: Job, batch: pl.DataFrame, again: bool = False) -> int:
     """Write one batch in one transaction; halve it when the server has too little memory. `again`: it may be there."""
-    rows = as_lists(batch)
-    for place, end in enumerate((job.ends[:2], job.ends[2:]) if job.ends else ()):
-        if is_foreign(*end):
-            for row in rows:
-                row[place] = foreign_keys(str(row[place]))
 
     def work(transaction: Transaction) -> int:
         # An attempt that failed may have been committed all the same, and its rows must not be created twice. A node
         # that is there already (somebody else's) makes CREATE fail, and MERGE then tells.
         nonlocal again
-        texts = job.texts if again or job.first is None else job.first
-        again = True
+        is_first, again = not again, True
+        texts, rows = job.statements(batch, is_first=is_first)
         written = 0
         for text in texts:
             record = transaction.run(text, {**claim.parameters, "rows": rows}).single()
@@ -306,11 +261,14 @@ def _transact(claim: Claim, work: Callable[[Transaction], Result]) -> Result:
 
     The lock on the Collection node comes last: several writers of one run wait for each other's commit only.
     """
-    checks = chain([statements.CLAIMED_BY], repeat(statements.FENCE))
+    is_first = True
 
     def fenced(transaction: Transaction) -> Result:
-        # An attempt whose answer was lost may be committing still: the next one waits for its lock before it looks.
-        _check_claim(claim, transaction.run(next(checks), claim.parameters).single())
+        nonlocal is_first
+        if not is_first:
+            # The attempt whose answer was lost may be committing still: wait for its lock before anything is looked at.
+            _check_claim(claim, transaction.run(statements.FENCE, claim.parameters).single())
+        is_first = False
         result = work(transaction)
         _check_claim(claim, transaction.run(statements.FENCE, claim.parameters).single())
         return result
@@ -321,13 +279,6 @@ def _transact(claim: Claim, work: Callable[[Transaction], Result]) -> Result:
 def _check_claim(claim: Claim, record: neo4j.Record | None) -> None:
     if record is None or record["claimed_by"] != claim.token:
         raise SupersededError(_superseded(claim.collection, claim.generation, record["claimed"] if record else None))
-
-
-def _by_ends(name: str, rows: pl.DataFrame) -> Iterator[tuple[Ends, pl.DataFrame]]:
-    for ends in end_kinds(rows):
-        start_label, start_key, end_label, end_key = ends
-        same = rows.filter(start_label=start_label, start_key=start_key, end_label=end_label, end_key=end_key)
-        yield ends, same.select("start", "end", *RELATIONSHIPS[name].properties)
 
 
 def _touched(plan: Plan) -> list[str]:

@@ -1,7 +1,6 @@
 """A graph as frames: one of nodes per label, one of relationships per type, each conforming to the model."""
 
 import hashlib
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -75,15 +74,12 @@ class Graph:
         return all(frame.equals(theirs[name]) for name, frame in self.parts())
 
     def fingerprint(self) -> str:
-        """Hex SHA-256 of the content."""
+        """Hex SHA-256 of the hashes of all rows: tells runs apart, and is another with another version of polars."""
         digest = hashlib.sha256()
         for name, frame in self.parts():
-            digest.update(f"{name}\n".encode())
-            # JSON, not Arrow: equal frames may differ in how they mark that nothing is null.
-            for batch in frame.iter_slices(50_000):
-                rows = io.BytesIO()
-                batch.write_ndjson(rows)
-                digest.update(rows.getbuffer())
+            digest.update(f"{name} {frame.height}\n".encode())
+            # By polars: a seventh of the time that writing all rows as JSON takes, during which the server has to wait.
+            digest.update(frame.hash_rows().to_numpy().data)
         return digest.hexdigest()
 
 

@@ -41,22 +41,37 @@ class Plan:
 def plan(last_synced: Graph, wanted: Graph) -> Plan:
     """The difference: rows of `wanted` that are new or differ in any property, keys that are no longer wanted."""
     before, after = dict(last_synced.parts()), dict(wanted.parts())
-    changed = [name for name, rows in after.items() if not rows.equals(before[name])]
-    upserts = {name: _missing(after[name], before[name], after[name].columns) for name in changed}
-    deletes = {name: _missing(before[name], after[name], key_columns(name)) for name in changed}
+    compared = {
+        name: _compared(before[name], rows, key_columns(name))
+        for name, rows in after.items()
+        if not rows.equals(before[name])
+    }
+    upserts, deletes = ({name: rows[side] for name, rows in compared.items()} for side in (0, 1))
     return Plan(Graph.of(upserts, upserts), Graph.of(deletes, deletes))
 
 
-def _missing(rows: pl.DataFrame, there: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
-    """`rows` of which `there` has none with the same values in `columns`."""
-    # Most columns of ends hold one value for all rows: leaving them out halves the work of comparing.
-    ends = [name for name in columns if name in ENDS and name not in {"start", "end"}]
-    same = [
-        name
-        for name in ends
-        if _only_value(rows[name]) is not None and _only_value(rows[name]) == _only_value(there[name])
-    ]
-    return rows.join(there, on=[name for name in columns if name not in same], how="anti", nulls_equal=True)
+def _compared(before: pl.DataFrame, after: pl.DataFrame, key: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows of `after` that are new or differ, and rows of `before` whose key `after` has not."""
+    if before.is_empty() or after.is_empty():
+        return after, before
+    # Most columns of ends hold one value for all rows: leaving them out halves the work of joining.
+    only = {name: _only_value(before[name]) for name in key if name in ENDS and name not in {"start", "end"}}
+    joined = [name for name in key if only.get(name) is None or only[name] != _only_value(after[name])]
+    # One join by key, and columns compared in place: half the time of joining all columns.
+    known = before.select(joined).with_row_index("_place")
+    rows = after.select(joined).with_row_index("_row")
+    found = rows.join(known, on=joined, how="left", nulls_equal=True, maintain_order="left")
+    if found.height > rows.height:
+        # Somebody has doubled a node where nothing forbids it.
+        place = found.unique("_row", keep="first", maintain_order=True)["_place"]
+    else:
+        place = found["_place"]
+    was, differs = before[place.fill_null(0)], place.is_null()
+    for name in after.columns:
+        if name not in key:
+            differs |= after[name].ne_missing(was[name])
+    gone = known.join(found.drop_nulls("_place"), on="_place", how="anti", maintain_order="left")["_place"]
+    return after.filter(differs), before[gone]
 
 
 def _only_value(column: pl.Series) -> object:

@@ -7,9 +7,10 @@ import polars as pl
 from neo4j.time import DateTime
 
 from kg_pipeline.graph import statements
-from kg_pipeline.graph.apply import count, foreign_keys
+from kg_pipeline.graph.apply import count
 from kg_pipeline.graph.connection import Connection
 from kg_pipeline.graph.frames import Ends, Graph, end_kinds
+from kg_pipeline.graph.jobs import foreign_keys
 from kg_pipeline.graph.model import (
     ENDS,
     FLOAT,

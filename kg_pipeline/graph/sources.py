@@ -11,9 +11,9 @@ import neo4j
 import polars as pl
 
 from kg_pipeline.config import Settings
-from kg_pipeline.graph.apply import foreign_keys
 from kg_pipeline.graph.connection import Connection, connect, explained
 from kg_pipeline.graph.errors import GraphError
+from kg_pipeline.graph.jobs import foreign_keys
 from kg_pipeline.graph.model import MARKER
 from kg_pipeline.graph.statements import foreign_matches, not_ours
 from kg_pipeline.graph_nodes import GraphNodes, NodesRead, ReadNodes, schema_of, unread

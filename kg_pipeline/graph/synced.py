@@ -47,7 +47,8 @@ class SyncedState:
         with self._explained():
             folder.mkdir(parents=True)
             for name, rows in graph.parts():
-                rows.write_parquet(folder / f"{name}.parquet", compression="zstd")
+                # Level 1 takes two thirds of the time of the default, while the server wants the processor.
+                rows.write_parquet(folder / f"{name}.parquet", compression="zstd", compression_level=1)
         return folder
 
     def point(self, head: Head, folder: Path) -> None:

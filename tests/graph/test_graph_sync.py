@@ -11,6 +11,7 @@ from kg_pipeline.graph import (
     GraphError,
     SupersededError,
     count_graph,
+    jobs,
     read_graph,
     sync,
     syncing,
@@ -277,7 +278,7 @@ def test_a_batch_the_server_has_no_memory_for_is_halved(graph_server, connection
 @pytest.mark.parametrize(
     "step",
     [
-        (applying, "_by_ends"),
+        (jobs, "by_ends"),
         (applying, "verify_counts"),
         (applying, "_delete"),
         (syncing, "complete"),

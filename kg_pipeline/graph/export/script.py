@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kg_pipeline.graph import statements
-from kg_pipeline.graph.apply import foreign_keys
 from kg_pipeline.graph.batching import as_lists, batches
 from kg_pipeline.graph.errors import GraphError
 from kg_pipeline.graph.export.folder import ExportFolder
 from kg_pipeline.graph.frames import Graph, end_kinds
+from kg_pipeline.graph.jobs import foreign_keys
 from kg_pipeline.graph.model import MARKER, MODEL_VERSION, NODES, RELATIONSHIPS, constraints, is_foreign
 from kg_pipeline.graph.names import Names
 from kg_pipeline.graph.readback import foreign_ends_of
