@@ -12,13 +12,28 @@ from kg_pipeline.candidates.folders import FolderFit, document_stem, translation
 from kg_pipeline.candidates.image_words import read_image_words
 from kg_pipeline.candidates.quotations import cues, labels_of, lines_of
 from kg_pipeline.candidates.reading import read_texts, squashed
-from kg_pipeline.candidates.sparse import Bm25, Field, IdfCosine, IdfShare, Integers, Places, Rows, Scores, pairs_of
+from kg_pipeline.candidates.sparse import (
+    Bm25,
+    Field,
+    IdfCosine,
+    IdfShare,
+    Integers,
+    Places,
+    Rows,
+    Scores,
+    WithinGroups,
+    pairs_of,
+)
 from kg_pipeline.candidates.tokens import Vocabulary
 
 # b of BM25: headings and titles are short by nature, so their length says less than that of prose.
 B_BODY, B_HEADING, B_TITLE = 0.75, 0.5, 0.3
 # What the best text needs for full marks (see sparse.ENOUGH_BM25): lines and labels as rare as 1 in 150 passages.
 ENOUGH_RARITY, ENOUGH_OF_RARITY, ENOUGH_COSINE = 5.0, 0.8, 0.05
+ENOUGH_IN_DOCUMENT = 4.0
+"""The same of a document: two words that no other of its ten passages has."""
+LONGEST = 2.0
+"""Passages are cut at a size, so that longer ones are tables and code."""
 DAMPED = ("folder_overlap", "folder_name")
 """Fields that say less of a folder of many pictures."""
 CUBED = ("folder_name",)
@@ -71,11 +86,13 @@ class Fields:
         line = read_texts(vocabulary, lines, learn=False)
         read, read_pairs = line.regroup(owner, len(images)), line.pairs().regroup(owner, len(images))
         self.folders = FolderFit(images, paths, full, vocabulary)
-        self._passages: dict[str, Field | IdfShare] = {
-            "name_body": Bm25(name, body.batches(), B_BODY),
+        name_body = Bm25(name, body.batches(), B_BODY)
+        self._passages: dict[str, Field | IdfShare | WithinGroups] = {
+            "name_body": name_body,
+            "name_in_document": WithinGroups(name_body, self.chunk_document),
             "ocr_body": Bm25(read, body.batches(), B_BODY),
+            "ocr_heading": Bm25(read, heading.batches(), B_HEADING),
             "name_heading": Bm25(name, heading.batches(), B_HEADING),
-            "name_bigrams": Bm25(name.pairs(), (batch.pairs() for batch in body.batches()), B_BODY),
             "ocr_bigrams": Bm25(read_pairs, (batch.pairs() for batch in body.batches()), B_BODY),
         }
         whole = body.regroup(self.chunk_document, len(paths))
@@ -87,6 +104,8 @@ class Fields:
         fields = {**self._passages, **self._documents}
         self.floors = {each: field.enough for each, field in fields.items() if isinstance(field, Bm25)}
         """Name of each relative field: what the best text of a picture needs for full marks."""
+        usual = body.lengths.sum() / max(body.count, 1)
+        length = np.minimum(body.lengths / max(usual, 1), LONGEST).astype(np.float32)
         del body, whole, heading
         letters = Rows.of_characters(" ".join(image.names) for image in images).triples()
         self._passages["name_trigrams"] = IdfShare(
@@ -98,18 +117,21 @@ class Fields:
         enough_rarity = min(ENOUGH_RARITY, ENOUGH_OF_RARITY * math.log1p(len(texts)))
         self.floors |= {"phrase": enough_rarity, "ui_labels": enough_rarity}
         self.floors |= {"title_trigrams": ENOUGH_COSINE, "folder_overlap": self.folders.enough_overlap}
-        self.cues = cues(texts)
-        """Cue words of each passage."""
+        self.floors |= {"name_in_document": ENOUGH_IN_DOCUMENT}
+        self.of_passage = {"cue_words": cues(texts), "passage_length": length}
+        self.of_document = {"document_length": _log_lengths(np.diff(self.first_passage))}
+        """What holds for a passage or a document whatever the picture."""
 
     def passages(self, rows: Integers, places: Places) -> dict[str, Scores]:
         """Named scores, not yet relative, of pictures on the passages that are looked at for each."""
         scores = {name: field.scores(rows, places) for name, field in self._passages.items()}
-        return scores | {"cue_words": self.cues[places]}
+        return scores | {name: of_passage[places] for name, of_passage in self.of_passage.items()}
 
     def documents(self, rows: Integers, places: Places) -> dict[str, Scores]:
         """Named scores, not yet relative, of pictures on the documents that are looked at for each."""
         scores = {name: field.scores(rows, places) for name, field in self._documents.items()}
         scores |= self.folders.scores(rows, places)
+        scores |= {name: of_document[places] for name, of_document in self.of_document.items()}
         scores["same_language"] = self.image_language[rows][:, None] * self.document_language[places]
         return scores
 
@@ -150,6 +172,12 @@ class Fields:
     def image_row(self) -> dict[str, int]:
         """Row of each image_id."""
         return {image.image_id: row for row, image in enumerate(self.images)}
+
+
+def _log_lengths(passages: Integers) -> NDArray[np.float32]:
+    """Logs of the number of passages of each document, 0 for the usual (geometric mean)."""
+    logs = np.log(np.maximum(passages, 1))
+    return np.asarray(logs - logs.sum() / max(len(logs), 1), np.float32)
 
 
 def _joined(found: Iterable[tuple[Integers, Integers]]) -> tuple[Integers, Integers]:

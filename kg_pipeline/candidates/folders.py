@@ -75,7 +75,6 @@ class FolderFit:
         rows_of_paths = {path: row for row, path in enumerate(paths)}
         self._around = np.array([_document_around(folder, rows_of_paths) for folder in self.folders], np.int64)
         """For each folder the document that it is a part of, -1 for a real folder."""
-        self.index_page = np.array([is_index(path) for path in paths], np.float32)
 
         self.directories = Directories([path.rpartition("/")[0] for path in paths])
         self._distances = self.directories.distances(self.folders)
@@ -113,7 +112,6 @@ class FolderFit:
             "path_distance": distance,
             "folder_overlap": overlap,
             "folder_name": alike,
-            "index_page": self.index_page[documents],
         }
 
     def best(self, rows: Integers, count: int) -> tuple[Integers, Integers]:

@@ -161,7 +161,7 @@ def idf(counts: Matrix) -> NDArray[np.float32]:
     return idf_of(np.bincount(counts.indices, minlength=counts.shape[1]), counts.shape[0])
 
 
-def idf_of(containing: Integers, texts: int) -> NDArray[np.float32]:
+def idf_of(containing: Integers, texts: int | Integers) -> NDArray[np.float32]:
     """Lucene's BM25 IDF: ln(1 + (N - n + 0.5) / (n + 0.5)), never negative."""
     weights: NDArray[np.float32] = np.log1p((texts - containing + 0.5) / (containing + 0.5)).astype(np.float32)
     return weights
@@ -177,20 +177,20 @@ class Field:
 
     def __init__(self, queries: Matrix, texts: Matrix) -> None:
         """(queries, columns) and (texts, columns), weighted; indices sorted."""
-        self._queries, self._texts = queries, texts
+        self.queries, self.texts = queries, texts
         self._sides = _side(queries), _side(texts)
         self._index: tuple[Any, Any] | None = None
 
     def scores(self, rows: Integers, places: Places) -> Scores:
         """Scores of query `rows[i]` on the texts `places[i]`; 0 where the place is -1."""
-        return _products(*self._sides, self._queries.shape[1], rows, places)
+        return _products(*self._sides, self.queries.shape[1], rows, places)
 
     def best(self, rows: Integers, count: int) -> Matrix:
         """The `count` best texts of each query, by the keys that are not too common: (rows, texts)."""
         from sparse_dot_topn import sp_matmul_topn
 
         if self._index is None:
-            self._index = _index(self._queries, self._texts)
+            self._index = _index(self.queries, self.texts)
         queries, texts = self._index
         found = sp_matmul_topn(queries[rows], texts, count, threshold=0.0, n_threads=default_workers())
         return sparse.csr_array(found)
@@ -265,8 +265,40 @@ class Bm25(Field):
         asked.data = 1 + np.log(asked.data)
         weighted, count = bm25_weights(texts, columns, b)
         super().__init__(asked, weighted)
+        self.rarity = idf(weighted)
+        """IDF of each word."""
         self.enough = min(ENOUGH_BM25, ENOUGH_OF_RAREST * rarest_idf(count))
         """What the best text of an image needs for full marks."""
+
+
+class WithinGroups:
+    """A BM25 field once more, a word's rarity being that among the texts of its group.
+
+    In a document on wheels "wheel" tells its passages apart from other documents, but not from one another.
+    """
+
+    def __init__(self, field: Bm25, group: Integers) -> None:
+        """`group`: of each text, ascending."""
+        everywhere, texts = field.rarity, field.texts
+        data = np.empty_like(texts.data)
+        sizes = np.bincount(group)
+        ends = texts.indptr[np.searchsorted(group, np.arange(len(sizes)), "right")]
+        cuts = np.unique(
+            np.concatenate([[0], ends[np.searchsorted(ends, np.arange(BATCH, len(data), BATCH))], ends[-1:]])
+        )
+        for start, end in pairwise(cuts.tolist()):
+            of_text = np.searchsorted(texts.indptr, np.arange(start, end), "right") - 1
+            word = texts.indices[start:end]
+            keys = group[of_text].astype(np.int64) * texts.shape[1] + word
+            _, place, containing = np.unique(keys, return_inverse=True, return_counts=True)
+            rarity = idf_of(containing[place.reshape(-1)], sizes[group[of_text]])
+            data[start:end] = texts.data[start:end] / everywhere[word] * rarity
+        self._columns = texts.shape[1]
+        self._sides = _side(field.queries), (texts.indptr.astype(np.int64), texts.indices, data)
+
+    def scores(self, rows: Integers, places: Places) -> Scores:
+        """Scores of query `rows[i]` on the texts `places[i]`; 0 where the place is -1."""
+        return _products(*self._sides, self._columns, rows, places)
 
 
 class IdfShare:

@@ -8,24 +8,26 @@ from collections.abc import Mapping
 PASSAGE_WEIGHTS: Mapping[str, float] = {
     "name_body": 1.0,
     "ocr_body": 0.5,
+    "name_in_document": 0.5,
     "name_heading": 0.5,
+    "ocr_heading": 0.25,
     "name_trigrams": 0.75,
-    "name_bigrams": 0.75,
     "ocr_bigrams": 0.5,
     "phrase": 0.4,
     "ui_labels": 0.5,
-    "cue_words": 0.05,
+    "cue_words": 0.08,
+    "passage_length": -0.1,
 }
 DOCUMENT_WEIGHTS: Mapping[str, float] = {
     "name_title": 1.0,
     "folder_overlap": 0.75,
     "folder_name": 1.5,
     "title_trigrams": 0.5,
-    "path_distance": -0.35,
+    "path_distance": -0.5,
     "name_document": 0.5,
     "ocr_document": 0.5,
     "same_language": 0.3,
-    "index_page": -0.2,
+    "document_length": -0.2,
 }
-WORDLESS = frozenset({"cue_words", "path_distance", "same_language", "index_page"})
+WORDLESS = frozenset({"cue_words", "passage_length", "path_distance", "same_language", "document_length"})
 """Fields that hold for any picture: alone they propose nothing."""

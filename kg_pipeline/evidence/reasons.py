@@ -11,8 +11,9 @@ from kg_pipeline.evidence.model import EVIDENCE_SCORER
 
 # What is found → the features that speak of it. Together they must be worth saying: `WORTH_SAYING` log-odds.
 FINDINGS: Mapping[str, tuple[str, ...]] = {
-    "words of the file name stand in the passage": ("name_body", "name_bigrams", "name_trigrams"),
+    "words of the file name stand in the passage": ("name_body", "name_in_document", "name_trigrams"),
     "the file name matches the heading": ("name_heading",),
+    "words read in the picture stand in the heading": ("ocr_heading",),
     "words read in the picture stand in the passage": ("ocr_body", "ocr_bigrams"),
     "whole lines read in the picture stand in the passage": ("phrase",),
     "labels quoted in the passage are read in the picture": ("ui_labels",),

@@ -1,5 +1,6 @@
 """The feature `rivals`: how strongly all other passages together claim a picture."""
 
+from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
@@ -72,8 +73,11 @@ class Rivals:
             ]
         )
         weights, scores = PASSAGE.weights, shortlist.document_scores
-        plain = sum(weights[name] * scores[name] for name in ("path_distance", "same_language", "index_page"))
-        inside = weights["cue_words"] * shortlist.passage_scores["cue_words"] + shortlist.of_passages(np.asarray(plain))
+        plain = sum(
+            weights[name] * scores[name] for name in ("path_distance", "same_language", *self._fields.of_document)
+        )
+        inside = sum(weights[name] * shortlist.passage_scores[name] for name in self._fields.of_passage)
+        inside = np.asarray(inside + shortlist.of_passages(np.asarray(plain)))
         looked_at = np.exp(SHARPNESS * inside.astype(np.float64)) * shortlist.eligible
         return np.asarray(np.maximum(everywhere - looked_at.sum(axis=1), 0))
 
@@ -81,9 +85,9 @@ class Rivals:
     def _of_folders(self) -> NDArray[np.float64]:
         """The sum over all passages, (languages, folders)."""
         fields, weights = self._fields, PASSAGE.weights
-        passages = np.exp(SHARPNESS * weights["cue_words"] * fields.cues.astype(np.float64))
+        passages = np.exp(SHARPNESS * _weighed(fields.of_passage))
         of_document = np.bincount(fields.chunk_document, passages, len(fields.document_ids))
-        of_document *= np.exp(SHARPNESS * weights["index_page"] * fields.folders.index_page)
+        of_document *= np.exp(SHARPNESS * _weighed(fields.of_document))
         decay = -SHARPNESS * weights["path_distance"]
         return np.stack(
             [
@@ -105,6 +109,11 @@ def passage_values(shortlist: Shortlist) -> dict[str, Scores]:
 def document_values(shortlist: Shortlist) -> dict[str, Scores]:
     """Every feature of documents."""
     return shortlist.document_scores | {"proximity": shortlist.folder_votes}
+
+
+def _weighed(scores: Mapping[str, Scores]) -> NDArray[np.float64]:
+    total = np.sum([PASSAGE.weights[name] * found.astype(np.float64) for name, found in scores.items()], axis=0)
+    return np.asarray(total, np.float64)
 
 
 def _sums(shortlist: Shortlist) -> Scores:

@@ -160,6 +160,7 @@ async function write(collection, pair, verdict) {
 export const FINDINGS = [
   "words of the file name stand in the passage",
   "the file name matches the heading",
+  "words read in the picture stand in the heading",
   "words read in the picture stand in the passage",
   "whole lines read in the picture stand in the passage",
   "labels quoted in the passage are read in the picture",
