@@ -28,7 +28,7 @@ FINGERPRINT = f"{EVIDENCE_SCORER}/query-words"
 # As strong as in the evidence model, and so is NO_PASSAGE, what "belongs to nothing" weighs: the scale is the same.
 # Each feature is a share from 0 to 1 here: there is no collection around a query that could say which words are rare.
 ENOUGH = 3
-FEATURES = ("name_body", "ocr_body", "name_trigrams", "name_bigrams", "ocr_bigrams", "phrase", "ui_labels")
+FEATURES = ("name_body", "name_in_document", "ocr_body", "name_trigrams", "ocr_bigrams", "phrase", "ui_labels")
 SAID = {
     "name_body": {"en": "words of the file name stand in the query", "zh": "文件名中的词出现在查询中"},
     "name_trigrams": {"en": "the file name is like the query", "zh": "文件名与查询相近"},
@@ -127,7 +127,8 @@ def features(words: ImageWords, text: str) -> dict[str, float]:
         "name_body": _enough(set(name), set(query)),
         "ocr_body": _enough(set(query), set(read)),
         "name_trigrams": _cosine(set(trigrams(text)), set(of_name)),
-        "name_bigrams": _share(set(pairwise(name)), set(pairwise(query))),
+        # The query is a document of one passage: all its words are equally rare.
+        "name_in_document": _enough(set(name), set(query)),
         "ocr_bigrams": _share(set(pairwise(query)), set(pairwise(read))),
         "phrase": float(any(line in flat or (flat and flat in line) for line in lines)),
         "ui_labels": sum(any(label in line for line in map(squash, words.read)) for label in labels) / len(labels)
