@@ -1,7 +1,7 @@
 """A whole evaluation of a collection: every protocol under every stress, measured by scenario, beside the baseline."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -14,6 +14,7 @@ from kg_pipeline.evaluation.errors import EvaluationError
 from kg_pipeline.evaluation.hidden_run import HiddenRun, Protocol, Score, hidden_run
 from kg_pipeline.evaluation.intervals import Estimate, Values, average
 from kg_pipeline.evaluation.measures import CUTOFFS, KIND_OF, Sample, measure, measure_ranks, top1_answers
+from kg_pipeline.evaluation.parts import Parts, parts_of
 from kg_pipeline.evaluation.reliability import calibration_error
 from kg_pipeline.evaluation.scenarios import ALL, scenarios
 from kg_pipeline.evaluation.stress import stress_name, stressed
@@ -42,6 +43,8 @@ class Outcome:
     truth: pl.DataFrame
     baseline: pl.DataFrame
     """What the file name alone found: image_id, text_kind, text_id, rank."""
+    parts: Parts = field(default_factory=dict)
+    """With a reranker: what each part of the order finds alone."""
 
     @property
     def name(self) -> str:
@@ -95,10 +98,13 @@ def evaluate(
         for protocol in protocols:
             run = hidden_run(collection, hard, protocol, score)
             scorer = ", ".join(run.evidence["scorer"].drop_nulls().unique().sort()) or EVIDENCE_SCORER
+            fused = None
             if fitted and protocol == "folds" and can_fit(truth):
-                run = replace(run, evidence=cross_fitted(collection, hard, run, truth))
+                fused = cross_fitted(collection, hard, run, truth)
                 scorer += FITTED
-            outcome = _outcome(run, scorer, protocol, stress, truth, baseline)
+            added = parts_of(collection, hard, run, fused, truth)
+            run = run if fused is None else replace(run, evidence=fused)
+            outcome = replace(_outcome(run, scorer, protocol, stress, truth, baseline), parts=added)
             outcomes.append(outcome)
             suggestions = suggested(hard, protocol, outcome.run.evidence)
             for scenario, part in parts.items():

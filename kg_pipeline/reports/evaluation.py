@@ -84,6 +84,7 @@ def _page(
         figures=_figures(whole, settings, HEADLINES),
         is_compared=average is None and not part(whole)["before"].is_null().all(),
         by_collection=_by_collection(compared, settings) if average is not None else [],
+        parts=_parts(evaluations),
         scenarios=_scenarios(compared, settings),
         scenario_labels=[headline.label for headline in SCENARIO_HEADLINES],
         plots=plots_of(evaluations),
@@ -118,6 +119,16 @@ def _by_collection(
         (name, setting, _cells(part(table, scenario=ALL, protocol=protocol, stress=stress)))
         for protocol, stress, setting in settings
         for name, table in compared.items()
+    ]
+
+
+def _parts(evaluations: Sequence[Evaluation]) -> list[tuple[str, str, str, list[Cell | None]]]:
+    """Collection, setting, part and cells, where a reranker scored."""
+    return [
+        (evaluation.collection, outcome.name, part_of_order, _cells(frame))
+        for evaluation in evaluations
+        for outcome in evaluation.outcomes
+        for part_of_order, frame in outcome.parts.items()
     ]
 
 
