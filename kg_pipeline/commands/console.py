@@ -153,6 +153,7 @@ def _lines(summary: "RunSummary") -> Iterator[tuple[str, str]]:
         yield "references", _by(summary.statuses.get("references", {}))
     if "images" in counts:
         yield "image files", f"{_read(summary, 'image_files')}, {counts['images']} distinct"
+    yield from _asked_of_stores(summary.stores)
     if "concepts" in counts:
         bad = {status: n for status, n in summary.statuses.get("concepts", {}).items() if status not in (None, "ok")}
         yield (
@@ -187,6 +188,13 @@ def _lines(summary: "RunSummary") -> Iterator[tuple[str, str]]:
             yield "", f"[yellow]nothing was deleted: {escape(graph['deletes_blocked'])}[/]"
         if graph.get("foreign_missing"):
             yield "", f"[yellow]{graph['foreign_missing']} relationships left out: the node of theirs is gone[/]"
+
+
+def _asked_of_stores(asked: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    if asked:
+        requests = f"{asked['list_requests']:,} list requests, {asked['read_requests']:,} read requests"
+        came = f"{asked['fetched']:,} fetched, {asked['unchanged']:,} unchanged"
+        yield "stores", f"{came} ({requests}, {asked['bytes']:,} bytes)"
 
 
 def _read(summary: "RunSummary", table: str) -> str:

@@ -143,6 +143,7 @@ def _listed_rows(
             for item in page
             if is_wanted(item.key, wanted)
         ]
+    progress(f"listing {place}", seen)(seen)  # only now is it known how many they are
     if not seen:
         # A folder of a bucket is there as long as something is in it.
         raise StoreError(

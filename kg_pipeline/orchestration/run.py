@@ -45,6 +45,8 @@ class RunSummary:
     """Rows by table."""
     statuses: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Rows by status, of documents, image_files and references."""
+    stores: Mapping[str, int] = field(default_factory=dict)
+    """What stores were asked for pictures, and what came; empty for a collection without one."""
     orphans: Mapping[str, int] = field(default_factory=dict)
     edges: Mapping[str, int] = field(default_factory=dict)
     """Kept rows of visual_evidence by type and text kind."""
@@ -137,6 +139,7 @@ def _summarize(result: dg.ExecuteInProcessResult, home: Path, name: str, seconds
         failures=tuple(_failures(result)),
         counts={table: metadata[table]["dagster/partition_row_count"] for table in made},
         statuses={table: _count(store, table, name, "status") for table in made if "status" in TABLES[table].schema},
+        stores=_prefixed(metadata.get("image_files", {}), "stores/"),
         orphans=_count(store, "orphan_images", name, "reason") if "orphan_images" in metadata else {},
         edges=_prefixed(metadata.get("visual_evidence", {}), "kept/"),
         verdicts=_prefixed(metadata.get("visual_evidence", {}), "verdicts/"),
