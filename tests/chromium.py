@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 
@@ -29,3 +30,13 @@ def open_page(width: int = 1400, height: int = 1000, dark: bool = False) -> Iter
     """A page in a Chromium of its own."""
     with open_browser() as browser:
         yield browser.new_page(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light")
+
+
+def serious(page: Page) -> list[tuple[str, list[str]]]:
+    """What axe calls serious or critical: the rule, and where."""
+    found = Axe().run(page).response["violations"]
+    return [
+        (each["id"], [node["html"][:160] for node in each["nodes"][:3]])
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]

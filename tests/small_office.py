@@ -133,6 +133,88 @@ def mail() -> bytes:
     return message.as_bytes()
 
 
+def wiki_dump() -> bytes:
+    """Two articles, an older text of one, a talk page, a redirect, and the page of a file that lies in the export."""
+    picture = base64.b64encode(jpeg(1)).decode()
+    pages = (
+        _wiki_page("Valve", 0, "Old text.", "== Replacing ==\nTurn it.\n[[File:valve photo.jpg|thumb|The valve]]")
+        + _wiki_page("Lid", 0, "Close the lid.\n[[File:Lost.png|thumb|Not exported]]")
+        + _wiki_page("Talk:Lid", 1, "Gossip.")
+        + '<page><title>Cover</title><ns>0</ns><redirect title="Lid"/><revision><text>See</text></revision></page>'
+        + "<page><title>File:Valve photo.jpg</title><ns>6</ns><revision><text>Seen from above.</text></revision>"
+        + f"<upload><filename>Valve_photo.jpg</filename><contents>{picture}</contents></upload></page>"
+    )
+    space = "http://www.mediawiki.org/xml/export-0.11/"
+    name = "<siteinfo><sitename>Pump Wiki</sitename></siteinfo>"
+    return f'<mediawiki xmlns="{space}">{name}{pages}</mediawiki>'.encode()
+
+
+def _wiki_page(title: str, namespace: int, *texts: str) -> str:
+    revisions = "".join(
+        f"<revision><timestamp>202{year}-01-01T00:00:00Z</timestamp><model>wikitext</model><text>{text}</text></revision>"
+        for year, text in enumerate(texts)
+    )
+    return f"<page><title>{title}</title><ns>{namespace}</ns>{revisions}</page>"
+
+
+def confluence_pages() -> bytes:
+    """The HTML export: an index, two pages with chrome, a picture under a number, an attachment nobody shows."""
+    chrome = "<div id='breadcrumb-section'>Dashboard</div><h1><span id='title-text'>Pumps : {}</span></h1>"
+    shown = (
+        "<img src='attachments/thumbnails/7/8.jpg' data-image-src='attachments/7/8.jpg?version=1' alt='Seen from above'"
+        " data-linked-resource-default-alias='valve.jpg'/>"
+    )
+    attached = "<div class='greybox'><a href='attachments/7/9.jpg'>spare.jpg</a></div>"
+    return zipped(
+        {
+            "PUMP/index.html": "<title>Pumps</title><a href='Valve_7.html'>Valve</a><a href='Lid_5.html'>Lid</a>",
+            "PUMP/Lid_5.html": f"{chrome.format('Lid')}<div id='main-content'><p>Close the lid.</p></div>Created by me",
+            "PUMP/Valve_7.html": f"{chrome.format('Valve')}<div id='main-content'><p>Turn.</p>{shown}</div>{attached}",
+            "PUMP/attachments/7/8.jpg": jpeg(1),
+            "PUMP/attachments/thumbnails/7/8.jpg": jpeg(2),
+            "PUMP/attachments/7/9.jpg": jpeg(3),
+        }
+    )
+
+
+def confluence_entities() -> bytes:
+    """The XML export: a page below another, an earlier version, code, a captioned picture, an unused attachment."""
+    image = (
+        '<ac:image ac:alt="Seen from above"><ri:attachment ri:filename="valve.jpg"/>'
+        "<ac:caption><p>The valve</p></ac:caption></ac:image>"
+    )
+    code = (
+        '<ac:structured-macro ac:name="code"><ac:parameter ac:name="language">sh</ac:parameter>'
+        "<ac:plain-text-body><![CDATA[open --valve <1>]]]]><![CDATA[></ac:plain-text-body></ac:structured-macro>"
+    )
+    objects = [
+        _entity("Space", "1", name="Pumps"),
+        _entity("Page", "7", title="Valve", links={"parent": "5"}),
+        _entity("Page", "5", title="Pumps &amp; parts"),
+        _entity("Page", "6", title="Valve", links={"originalVersion": "7"}),
+        _entity("BodyContent", "70", body=f"<p>Turn it.</p>{image}{code}", links={"content": "7"}),
+        _entity("BodyContent", "50", body="<h2>Parts</h2><p>All of them.</p>", links={"content": "5"}),
+        _entity("BodyContent", "60", body="<p>Old text.</p>", links={"content": "6"}),
+        _entity("Attachment", "8", title="valve.jpg", version="2", links={"containerContent": "7"}),
+        _entity("Attachment", "9", title="spare.jpg", version="1", links={"containerContent": "7"}),
+    ]
+    xml = f"<hibernate-generic>{''.join(objects)}</hibernate-generic>"
+    files = {"attachments/7/8/1": jpeg(2), "attachments/7/8/2": jpeg(1), "attachments/7/9/1": jpeg(3)}
+    return zipped({"entities.xml": xml, **files})
+
+
+def _entity(kind: str, number: str, links: dict[str, str] | None = None, **texts: str) -> str:
+    properties = [
+        f'<property name="{name}"><![CDATA[{text}]]></property>' for name, text in texts.items() if name == "body"
+    ]
+    properties += [f'<property name="{name}">{text}</property>' for name, text in texts.items() if name != "body"]
+    properties += [
+        f'<property name="{name}" class="Page"><id name="id">{target}</id></property>'
+        for name, target in (links or {}).items()
+    ]
+    return f'<object class="{kind}"><id name="id">{number}</id>{"".join(properties)}</object>'
+
+
 def zipped(parts: dict[str, str | bytes]) -> bytes:
     buffer = BytesIO()
     with ZipFile(buffer, "w", ZIP_DEFLATED) as package:
@@ -147,5 +229,16 @@ def saved(document) -> bytes:
     return buffer.getvalue()
 
 
-FILES = {".pdf": manual, ".docx": docx, ".pptx": pptx, ".xlsx": xlsx, ".epub": epub, ".ipynb": notebook, ".eml": mail}
-"""A good file of every format with pictures inside."""
+FILES = {
+    ".pdf": manual,
+    ".docx": docx,
+    ".pptx": pptx,
+    ".xlsx": xlsx,
+    ".epub": epub,
+    ".ipynb": notebook,
+    ".eml": mail,
+    ".mediawiki.xml": wiki_dump,
+    ".confluence.zip": confluence_pages,
+    ".entities.confluence.zip": confluence_entities,
+}
+"""A good file of every format with pictures inside, by the end of its name."""

@@ -37,6 +37,9 @@ class ContainerFormat:
     recipe: int = 1
     """Raised when the module makes something else of a file."""
 
+    page: str = "page"
+    """What its pages are called."""
+
     def read(self, data: bytes, limits: Limits) -> ParsedDocument:
         """Text and pictures of a file. Raises DocumentError, and whatever its library raises."""
         # Imported here: the libraries together take half a second, which no run without such files should wait for.
@@ -85,22 +88,27 @@ FORMATS: dict[str, DocumentFormat] = {
 """Formats of text, whose pictures are files of their own."""
 
 CONTAINERS: dict[str, ContainerFormat] = {
-    ".pdf": ContainerFormat("pdf", "pypdfium2", recipe=2),
+    ".pdf": ContainerFormat("pdf", "pypdfium2", recipe=3),
     ".docx": (DOCX := ContainerFormat("docx", "python-docx")),
     ".docm": DOCX,
-    ".pptx": (PPTX := ContainerFormat("pptx", "python-pptx")),
+    ".pptx": (PPTX := ContainerFormat("pptx", "python-pptx", recipe=2, page="slide")),
     ".pptm": PPTX,
     ".ppsx": PPTX,
-    ".xlsx": (XLSX := ContainerFormat("xlsx", "openpyxl")),
+    ".xlsx": (XLSX := ContainerFormat("xlsx", "openpyxl", page="sheet")),
     ".xlsm": XLSX,
     ".epub": ContainerFormat("epub"),
     ".ipynb": ContainerFormat("notebook"),
     ".eml": ContainerFormat("email"),
+    ".mediawiki.xml": ContainerFormat("mediawiki_dump", "lxml"),
+    ".confluence.zip": ContainerFormat("confluence", "lxml"),
 }
-"""Formats with pictures inside."""
+"""Formats with pictures inside. An export that its program calls `.xml` or `.zip` has to be named for what it is."""
 
 
 def format_of(path: str) -> DocumentFormat | ContainerFormat | None:
     """The format of a file by its extension; None when it is no document."""
-    suffix = PurePosixPath(path).suffix.lower()
-    return FORMATS.get(suffix) or CONTAINERS.get(suffix)
+    suffixes = PurePosixPath(path.lower()).suffixes
+    for suffix in ("".join(suffixes[-2:]), "".join(suffixes[-1:])):
+        if found := FORMATS.get(suffix) or CONTAINERS.get(suffix):
+            return found
+    return None

@@ -9,9 +9,11 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from kg_pipeline.documents.formats import ContainerFormat, format_of
 from kg_pipeline.storage.atomic import replacing
 
 HERE = Path(__file__).parent
+_ON_PAGE = re.compile(r"(.+)/p(\d+)-\d+\.\w+")
 INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
@@ -58,12 +60,20 @@ def environment(folder: Path = HERE) -> Environment:
     loader = FunctionLoader(lambda name: INDENTATION.sub("", _text(name, folder)))
     templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     templates.filters["breakable"] = _breakable
+    templates.filters["titled"] = title_of
     return templates
 
 
 def _text(name: str, folder: Path) -> str:
     path = folder / name
     return (path if path.exists() else HERE / name).read_text(encoding="utf-8")
+
+
+def title_of(path: str) -> str:
+    """What a person calls a picture: `manual.pdf, page 3` for `manual.pdf/p3-1.png`, else its path."""
+    inside = _ON_PAGE.fullmatch(path)
+    form = format_of(inside[1]) if inside else None
+    return f"{inside[1]}, {form.page} {inside[2]}" if inside and isinstance(form, ContainerFormat) else path
 
 
 def _breakable(path: str) -> Markup:

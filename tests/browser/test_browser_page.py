@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from chromium import open_browser
+from chromium import open_browser, serious
 from playwright.sync_api import Browser, Page, expect
 from pydantic import SecretStr
 from qwen_checkpoints import build_checkpoint
@@ -125,16 +124,6 @@ def eventually(home: Path, verdicts: dict[str, str]) -> None:
             return
         time.sleep(0.1)
     assert found == verdicts
-
-
-def serious(page: Page) -> list[tuple[str, list[str]]]:
-    """What axe calls serious or critical: the rule, and where."""
-    found = Axe().run(page).response["violations"]
-    return [
-        (each["id"], [node["html"][:160] for node in each["nodes"][:3]])
-        for each in found
-        if each["impact"] in ("serious", "critical")
-    ]
 
 
 def scores_on(page: Page) -> dict[str, float]:

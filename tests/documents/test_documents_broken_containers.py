@@ -7,7 +7,7 @@ import pytest
 from small_office import FILES
 
 from kg_pipeline.config import Limits
-from kg_pipeline.documents.formats import CONTAINERS
+from kg_pipeline.documents.formats import format_of
 from kg_pipeline.documents.opening import ToOpen, open_documents, take_apart
 from kg_pipeline.documents.shelf import Shelf
 
@@ -38,7 +38,7 @@ def mutated(data: bytes, seed: int) -> bytes:
 
 def read_mutations(suffix: str, count: int, tmp_path) -> dict[str, int]:
     """How many of `count` broken files ended with which status; every one of them has an entry on the shelf."""
-    form, shelf = CONTAINERS[suffix], Shelf(tmp_path / "shelf")
+    form, shelf = format_of(f"file{suffix}"), Shelf(tmp_path / "shelf")
     good = FILES[suffix]()
     items = []
     for seed in range(count):
@@ -77,7 +77,7 @@ def test_truncated_files_are_read_or_counted(suffix, share, tmp_path):
     data = good[: int(len(good) * share)]
     (tmp_path / "cut").write_bytes(data)
     shelf = Shelf(tmp_path / "shelf")
-    item = ToOpen(tmp_path / "cut", sha256(data).hexdigest(), CONTAINERS[suffix])
+    item = ToOpen(tmp_path / "cut", sha256(data).hexdigest(), format_of(f"file{suffix}"))
     take_apart(shelf, Limits(), item)
     entry = shelf.load(item.sha256, item.form)
     assert entry is not None

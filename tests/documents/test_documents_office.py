@@ -4,7 +4,8 @@ from io import BytesIO
 from zipfile import ZipFile
 
 import pytest
-from small_office import FILES, docx, epub, mail, notebook, pptx, xlsx, zipped
+from pptx import Presentation
+from small_office import FILES, docx, epub, mail, notebook, pptx, saved, xlsx, zipped
 from small_pdfs import jpeg
 
 from kg_pipeline.config import Limits
@@ -54,6 +55,18 @@ def test_powerpoint():
     valve = next(reference for reference in document.references if reference.target == "p1-1.jpg")
     assert valve.alt == "The valve, seen from above"
     assert passages[0].line_start <= valve.line <= passages[0].line_end
+
+
+def test_a_logo_on_the_master_of_the_notes_is_decorative():
+    deck = Presentation(BytesIO(pptx()))
+    master = deck.slides[0].notes_slide.part.notes_master.part
+    _, relationship = master.get_or_add_image_part(BytesIO(jpeg(8)))
+    logo = deck.slides[1].shapes.add_picture(BytesIO(jpeg(8)), 0, 0)._element
+    logo.getparent().remove(logo)
+    logo.blipFill.blip.set(logo.blipFill.blip.attrib.keys()[0], relationship)
+    master.notes_master.shapes._spTree.append(logo)
+    pictures = {picture.name: picture for picture in parsed(".pptx", saved(deck)).pictures}
+    assert (pictures["notesMaster1-1.jpg"].data, pictures["notesMaster1-1.jpg"].decorative) == (jpeg(8), ON_MASTER)
 
 
 def test_excel():

@@ -111,3 +111,33 @@ def test_what_ocr_read_moves_everything_below_it(prose, read_lines):
         expected = tuple(read_lines.get(line) or [document.prose[line - 1]])
         assert moved.prose[start - 1 : end - 1] == expected
     assert [reference.line for reference in moved.references] == list(moved.pages)
+
+
+def numbered(pages: int = 4):
+    made = [
+        Page().text(f"Chapter 2: Valves {n}", y=760).text(f"Turn valve {n} to the left.", y=700).text(str(n), y=30)
+        for n in range(1, pages + 1)
+    ]
+    return read(pdf(*made), Limits())
+
+
+def test_headers_and_footers_that_count_the_pages_are_no_text():
+    assert [line for line in numbered().prose if line] == [f"Turn valve {n} to the left." for n in range(1, 5)]
+
+
+def test_two_pages_are_too_few_to_tell_a_page_number():
+    assert "Chapter 2: Valves 1" in numbered(2).prose
+
+
+def test_a_short_caption_at_the_margin_belongs_to_the_picture_in_the_middle():
+    page = Page().text("Turn the valve to the left until it clicks.", y=740).image(jpeg(1), 200, 500, 250, 150)
+    document = read(pdf(page.text("Figure 1: Valve", x=72, y=485)), Limits())
+    assert [reference.caption for reference in document.references] == ["Figure 1: Valve"]
+
+
+def test_a_line_of_a_table_of_contents_is_no_heading():
+    page = Page().text("2 Installation . . . . . . . . 3", y=740, size=16)
+    document = read(
+        pdf(page.text("Some text of the usual size that is longer than the line above it.", y=700)), Limits()
+    )
+    assert document.headings == ()

@@ -8,12 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from knowledge_base import KnowledgeBase
+from small_pdfs import manual
 
+from kg_pipeline.retrieval.cards.content import _once_a_page
 from kg_pipeline.retrieval.cards.lexrank import Summariser
 from kg_pipeline.retrieval.cards.names import file_name
 from kg_pipeline.retrieval.cards.prose import prose
 from kg_pipeline.retrieval.cards.sentences import line_of, split_sentences
+from kg_pipeline.retrieval.cards.words import CHINESE, ENGLISH
+from kg_pipeline.retrieval.hits import Hit, Picture, with_pictures
 
+CHINESE_PAGE = "# 机房报警灯\n\n机柜上的红色报警灯亮起时，请呼叫操作员并读取面板。\n\n![](img/alarm-lamp.png)\n"
 HOSTILE = 'a/b: "键盘" <script>alert(1)</script> & ../x'
 
 
@@ -91,6 +96,8 @@ def carded(tmp_path_factory) -> KnowledgeBase:
             patch.delenv(name, raising=False)
         base = KnowledgeBase.draw(root)
         (base.docs / "Übersicht & <b>.md").write_text("# " + HOSTILE + "\n\nThe torque wrench clicks once at 9 Nm.\n")
+        (base.docs / "manual.pdf").write_bytes(manual())
+        (base.docs / "机房.md").write_text(CHINESE_PAGE, encoding="utf-8")
         rows = pl.DataFrame(
             {"name": ["torque wrench", HOSTILE, "lamp/x", "Lamp-X"], "aliases": ["wrench|扭矩扳手", "", "", ""]}
         )
@@ -127,13 +134,50 @@ def test_a_card_of_a_document_has_every_section_in_order(carded, tmp_path):
     assert page.count('<figure class="shot') >= 2
 
 
+def hit(chunk: str, page: int | None, *pictures: tuple[str, float | None, bool]) -> Hit:
+    shown = [Picture(name, f"{name}.png", None, None, sure, None, own, None) for name, sure, own in pictures]
+    place = {"document": "m.pdf", "title": "M", "document_uri": None, "heading": None, "line": 1, "line_end": 1}
+    return with_pictures(Hit(chunk, "kb", **place, page=page, text=chunk, relevance=0.0), shown)
+
+
+def test_no_picture_stands_twice_on_a_page_and_the_document_s_own_place_wins():
+    sections = [
+        hit("a", 1, ("valve", 0.9, False), ("lid", 0.6, False)),
+        hit("b", 1, ("valve", 0.4, True), ("lid", 0.8, False)),
+        hit("c", 2, ("valve", 0.7, False)),
+    ]
+    shown = {chunk: [each.image_id for each in pictures] for chunk, pictures in _once_a_page(sections).items()}
+    assert shown == {"a": [], "b": ["valve", "lid"], "c": ["valve"]}
+
+
+def test_a_manual_is_told_page_by_page_in_its_own_language(carded, tmp_path):
+    made = carded.command("cards", "--document", "manual.pdf", "--document", "机房.md", "--output", str(tmp_path))
+    assert made.exit_code == 0, made.output
+    [page] = [path.read_text(encoding="utf-8") for path in tmp_path.glob("manual-pdf-*.html")]
+    places = [page.index(f'">Page {number}</h2>') for number in (1, 2, 3)]
+    assert places == sorted(places)
+    assert places[1] < page.index('title="manual.pdf/p2-1.jpg"') < places[2]
+    assert "Figure 1: The valve from above." in page
+    [markdown] = [path.read_text(encoding="utf-8") for path in tmp_path.glob("manual-pdf-*.md")]
+    assert "## Page 2" in markdown
+    [page] = [path.read_text(encoding="utf-8") for path in tmp_path.glob("机房-*.html")]
+    assert '<html lang="zh">' in page
+    assert "置信度" in page
+    assert ">confidence" not in page
+
+
+def test_every_word_of_a_card_is_there_in_both_languages():
+    assert ENGLISH.keys() == CHINESE.keys()
+    assert all(ENGLISH[key].count("{}") == CHINESE[key].count("{}") for key in ENGLISH)
+
+
 def test_the_site_has_a_page_for_everything_and_every_link_leads_somewhere(carded, tmp_path):
     site = tmp_path / "site"
     assert carded.command("cards", "--all", "--output", str(site)).exit_code == 0
     pages = {path.relative_to(site).as_posix(): path.read_bytes() for path in site.rglob("*") if path.is_file()}
     html = [name for name in pages if name.endswith(".html")]
     assert len([name for name in html if name.startswith("concepts/")]) == 4
-    assert len([name for name in html if name.startswith("documents/")]) == 3
+    assert len([name for name in html if name.startswith("documents/")]) == 5
     for name in html:
         text = pages[name].decode()
         assert "<script>alert" not in text
@@ -180,7 +224,7 @@ def test_the_site_is_searched_by_name_and_asks_nobody(carded, tmp_path):
         assert page.locator(".entry:visible .name").all_inner_texts() == ["torque wrench"]
         assert page.locator("[role=status]").inner_text() == "1 concepts, 0 documents"
         page.keyboard.press("Escape")
-        assert page.locator(".entry:visible").count() == 7
+        assert page.locator(".entry:visible").count() == 9
         page.get_by_role("link", name="torque wrench").first.click()
         assert page.locator("h1").inner_text() == "torque wrench"
         assert page.evaluate("[...document.images].every((each) => each.complete && each.naturalWidth > 0)")

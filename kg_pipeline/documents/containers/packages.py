@@ -44,6 +44,17 @@ def parse_xml(data: bytes) -> etree._Element:
     return etree.fromstring(data, parser)
 
 
+def parse_export(data: bytes) -> etree._Element:
+    """The root of an XML file that a program exported: one that declares anything, such as entities, is none.
+
+    Raises UnreadableDocumentError, etree.XMLSyntaxError.
+    """
+    root = parse_xml(data)
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise UnreadableDocumentError("it has a document type of its own, which may hide entities; no export has one")
+    return root
+
+
 def relationships(package: zipfile.ZipFile, part: str) -> dict[str, str]:
     """Id to name of the part that a relationship of `part` leads to; links out of the package are left out."""
     try:

@@ -24,6 +24,8 @@ PARAGRAPH_GAP = 1.6
 """Times its size that a line stands below the one above it when it begins a paragraph."""
 CAPTION_GAP = 40
 """Points between a picture and its caption."""
+CAPTION_ASIDE = 120
+"""Points that a caption may stand to the side of a picture: at the margin, below a picture in the middle."""
 CAPTION_LINES = 6
 LABEL_CHARACTERS = 300
 LABEL_SHARE = 0.4
@@ -32,6 +34,10 @@ REPEATED_PAGES = 3
 REPEATED_SHARE = 0.5
 """A picture on as many pages, and on more than this share of all, is part of the layout."""
 _BULLET = re.compile(r"\s*(?:[•‣▪●○◦∙–—*-]|\(?\d{1,2}[.)]|[a-z][.)])\s+\S")
+MARGIN = 0.085
+"""Share of a page's height at its top and bottom that holds headers and footers, and seldom a heading "Step 3"."""
+_LEADERS = re.compile(r"(?:\.\s?){4}|…\s?…")
+"""In a table of contents."""
 _WORDS = re.compile(r"[^\W\d_]{2}")
 _JUNK_TITLE = re.compile(r"^(?:untitled|microsoft word\b.*|.*\.(?:docx?|dvi|tex|indd|pptx?|xlsx?|qxd|fm))$", re.I)
 ON_MOST_PAGES = "on most pages of its document"
@@ -83,9 +89,11 @@ def _page(pdf: pdfium.PdfDocument, number: int, limits: Limits) -> Page:
         found = Page(lines, pictures_of(page, lines, limits), page.get_height())
     finally:
         page.close()
-    for index, picture in enumerate(found.pictures):
-        if caption := _caption_lines(found.lines, picture):
-            found.captions[index] = caption
+    for aside in (0, CAPTION_ASIDE):
+        taken = found.unread()
+        for index, picture in enumerate(found.pictures):
+            if index not in found.captions and (caption := _caption_lines(found.lines, picture, aside, taken)):
+                found.captions[index] = caption
     found.labels = _labels(found)
     return found
 
@@ -105,14 +113,15 @@ def _labels(page: Page) -> frozenset[int]:
     return inside if characters <= max(LABEL_CHARACTERS, LABEL_SHARE * whole) else frozenset()
 
 
-def _caption_lines(lines: list[Line], picture: PagePicture) -> list[int]:
-    """Indices of the lines that are the caption of a picture: below it, else above it."""
+def _caption_lines(lines: list[Line], picture: PagePicture, aside: float, taken: set[int]) -> list[int]:
+    """Indices of the lines that are the caption of a picture: below it, else above it; not those `taken`."""
     near = [
         (line.top <= picture.middle, abs(_gap(line, picture)), index)
         for index, line in enumerate(lines)
         if is_caption(line.text)
-        and line.left < picture.right
-        and line.right > picture.left
+        and index not in taken
+        and line.left < picture.right + aside
+        and line.right > picture.left - aside
         and -4 <= _gap(line, picture) <= CAPTION_GAP
     ]
     if not near:
@@ -142,6 +151,7 @@ class _Composer:
         self._metadata_title = metadata_title
         self._body = _body_size(pages)
         self._running = _running_lines(pages)
+        self._page_numbers = _page_numbers(pages)
         self._prose: list[str] = []
         self._starts: list[int] = []
         self._cuts: dict[int, Cut] = {}
@@ -175,9 +185,10 @@ class _Composer:
         above: Line | None = None
         for index, line in enumerate(page.lines):
             here = first + index
-            self._prose.append("" if index in unread else without_image_names(line.text))
-            if index in unread:
+            if index in unread or (_in_margin(line, page) and _pattern(line) in self._page_numbers):
+                self._prose.append("")
                 continue
+            self._prose.append(without_image_names(line.text))
             if self._is_heading(line):
                 self._add_heading(here, line, above)
             elif above is None or above.top - line.top > PARAGRAPH_GAP * line.size or line.top > above.top:
@@ -215,6 +226,7 @@ class _Composer:
             and len(line.text) <= HEADING_CHARACTERS
             and _WORDS.search(line.text) is not None
             and _pattern(line) not in self._running
+            and _LEADERS.search(line.text) is None
         )
 
     def _add_heading(self, number: int, line: Line, above: Line | None) -> None:
@@ -252,7 +264,7 @@ def _body_size(pages: Iterable[Page]) -> float:
 
 
 def _pattern(line: Line) -> str:
-    return re.sub(r"\d+", "#", " ".join(line.text.split()))
+    return re.sub(r"[0-9]+", "#", " ".join(line.text.split()))
 
 
 def _running_lines(pages: Sequence[Page]) -> set[str]:
@@ -263,6 +275,24 @@ def _running_lines(pages: Sequence[Page]) -> set[str]:
         for pattern in {_pattern(line) for line in (*page.lines[:2], *page.lines[-2:]) if page.lines}
     )
     return {pattern for pattern, count in counts.items() if count >= REPEATED_PAGES}
+
+
+def _in_margin(line: Line, page: Page) -> bool:
+    return line.bottom > (1 - MARGIN) * page.height or line.top < MARGIN * page.height
+
+
+def _page_numbers(pages: Sequence[Page]) -> set[str]:
+    """What headers and footers with the page's number say: the number grows by one from page to page."""
+    counts: Counter[tuple[str, int, int]] = Counter()
+    for place, page in enumerate(pages):
+        for line in page.lines:
+            if not _in_margin(line, page):
+                continue
+            numbers = [int(number) for number in re.findall(r"[0-9]{1,6}", line.text)]
+            for end in (0, -1):
+                if numbers and (end == 0 or len(numbers) > 1):
+                    counts[_pattern(line), end, numbers[end] - place] += 1
+    return {pattern for (pattern, _, _), count in counts.items() if count >= REPEATED_PAGES}
 
 
 def _layout(pages: Sequence[Page]) -> set[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pptx import Presentation
 from pptx.exc import PackageNotFoundError
+from pptx.opc.constants import RELATIONSHIP_TYPE
 
 from kg_pipeline.config import Limits
 from kg_pipeline.documents.containers.composer import Composer
@@ -40,12 +41,20 @@ def read(data: bytes, limits: Limits) -> ParsedDocument:
     for number, slide in enumerate(slides, start=1):
         composer.page()
         _slide(composer, number, slide)
-    for master in presentation.slide_masters:
-        for layout in (master, *master.slide_layouts):
-            stem = PurePosixPath(str(layout.part.partname)).stem
-            for index, (suffix, blob, alt) in enumerate(_pictures(layout.element, layout.part), start=1):
-                composer.picture(f"{stem}-{index}{suffix}", blob, alt, ON_MASTER, line=1)
+    layouts = [layout.part for master in presentation.slide_masters for layout in (master, *master.slide_layouts)]
+    for part in (*layouts, *_notes_master(presentation)):
+        stem = PurePosixPath(str(part.partname)).stem
+        for index, (suffix, blob, alt) in enumerate(_pictures(part._element, part), start=1):
+            composer.picture(f"{stem}-{index}{suffix}", blob, alt, ON_MASTER, line=1)
     return composer.document(page_title=presentation.core_properties.title)
+
+
+def _notes_master(presentation: Any) -> list[Any]:
+    """Its part, where there is one; asking python-pptx for the master itself would make one."""
+    try:
+        return [presentation.part.part_related_by(RELATIONSHIP_TYPE.NOTES_MASTER)]
+    except KeyError:
+        return []
 
 
 def _slide(composer: Composer, number: int, slide: Any) -> None:

@@ -1,12 +1,15 @@
 """What stands on a card, as plain values made from the tables of a collection."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 
 import polars as pl
 
+from kg_pipeline.documents.formats import ContainerFormat, format_of
 from kg_pipeline.images.addresses import parse_uri
 from kg_pipeline.images.errors import ImageError
 from kg_pipeline.retrieval.answers import Answers, ConceptPictures
@@ -68,6 +71,15 @@ class Content:
 
 
 @dataclass(frozen=True)
+class CardPage:
+    """The passages of a page, slide or sheet; of the whole document where it has none."""
+
+    number: int | None
+    kind: str
+    sections: tuple[Section, ...]
+
+
+@dataclass(frozen=True)
 class DocumentCard:
     """A document: its illustrated index."""
 
@@ -75,8 +87,16 @@ class DocumentCard:
     path: str
     title: str
     uri: str | None
+    language: str | None
     summary: tuple[Sentence, ...]
     sections: tuple[Section, ...]
+
+    @property
+    def pages(self) -> list[CardPage]:
+        """The sections page by page."""
+        form = format_of(self.path)
+        kind = form.page if isinstance(form, ContainerFormat) else "page"
+        return [CardPage(number, kind, tuple(of)) for number, of in groupby(self.sections, lambda each: each.hit.page)]
 
     @property
     def illustrated(self) -> int:
@@ -123,6 +143,8 @@ class Cards:
     def document(self, path: str, pictures: int = SECTION_PICTURES) -> DocumentCard:
         """`path`: also the end of it, or the title. Raises RetrievalError."""
         found = self._answers.document(path)
+        languages = dict(self.tables["documents"].select("path", "language").iter_rows())
+        shown = _once_a_page(found.sections)
         levels = dict(self.tables["chunks"].select("chunk_id", pl.col("heading_path").list.len()).iter_rows())
         sections = tuple(
             Section(
@@ -130,7 +152,7 @@ class Cards:
                 (hit.heading or "").rpartition(" > ")[2],
                 levels.get(hit.chunk_id) or 0,
                 body(hit),
-                tuple(CardPicture(picture) for picture in hit.pictures[:pictures]),
+                tuple(CardPicture(picture) for picture in shown[hit.chunk_id][:pictures]),
                 continues=before is not None and before.heading is not None and before.heading == hit.heading,
             )
             for before, hit in zip([None, *found.sections], found.sections, strict=False)
@@ -140,6 +162,7 @@ class Cards:
             found.document,
             found.title or found.document,
             found.uri,
+            languages.get(found.document),
             self._summary(found.sections, ""),
             sections,
         )
@@ -170,6 +193,28 @@ class Cards:
     @cached_property
     def _summariser(self) -> Summariser:
         return Summariser(self.tables["chunks"].sort("chunk_id")["text"])
+
+
+def _once_a_page(sections: Sequence[Hit]) -> dict[str, tuple[Picture, ...]]:
+    """The pictures of each passage, none twice on a page: where the document shows it itself, else where it is surest.
+
+    A document without pages is read from top to bottom: there a picture may come back further down.
+    """
+    best: dict[tuple[int | None, str], tuple[float, float, str]] = {}
+    for hit in sections:
+        for picture in hit.pictures:
+            worth = (picture.strength, picture.confidence or 0.0, hit.chunk_id)
+            known = best.get((hit.page, picture.image_id))
+            if known is None or worth[:2] > known[:2]:
+                best[hit.page, picture.image_id] = worth
+    found: dict[str, tuple[Picture, ...]] = defaultdict(tuple)
+    for hit in sections:
+        found[hit.chunk_id] = tuple(
+            picture
+            for picture in hit.pictures
+            if hit.page is None or best[hit.page, picture.image_id][2] == hit.chunk_id
+        )
+    return found
 
 
 def _concept_pictures(found: ConceptPictures) -> Iterable[CardPicture]:

@@ -10,10 +10,11 @@ from kg_pipeline.progress import track
 from kg_pipeline.reports import ReportError
 from kg_pipeline.reports.page import render, write_page
 from kg_pipeline.retrieval.cards.content import CardPicture, Cards, ConceptCard, DocumentCard
-from kg_pipeline.retrieval.cards.markdown import concept_markdown, document_markdown, said
+from kg_pipeline.retrieval.cards.markdown import concept_markdown, document_markdown
 from kg_pipeline.retrieval.cards.names import file_name
 from kg_pipeline.retrieval.cards.pictures import FOLDER, PictureFiles, Thumbnail
 from kg_pipeline.retrieval.cards.prose import inline, prose
+from kg_pipeline.retrieval.cards.words import ENGLISH, Words, words_of, words_of_name
 from kg_pipeline.retrieval.hits import Hit, Picture
 from kg_pipeline.retrieval.telling import place
 
@@ -92,6 +93,7 @@ def write_site(cards: Cards, output: Path, thumbnail: Thumbnail, concept_picture
         collection=cards.collection,
         concepts=concepts,
         documents=documents,
+        words=ENGLISH,
     )
     write_page(output / "index.html", index)
     written |= {output / path for path in files.written.values() if path}
@@ -100,19 +102,21 @@ def write_site(cards: Cards, output: Path, thumbnail: Thumbnail, concept_picture
 
 
 def _concept_page(card: ConceptCard, source: Callable[[Picture], str | None], site: str | None = None) -> bytes:
-    return _render("concept.html.j2", card, source, site)
+    return _render("concept.html.j2", card, words_of_name(card.name), source, site)
 
 
 def _document_page(card: DocumentCard, source: Callable[[Picture], str | None], site: str | None = None) -> bytes:
-    return _render("document.html.j2", card, source, site)
+    return _render("document.html.j2", card, words_of(card.language), source, site)
 
 
-def _render(template: str, card: object, source: Callable[[Picture], str | None], site: str | None) -> bytes:
+def _render(
+    template: str, card: object, words: Words, source: Callable[[Picture], str | None], site: str | None
+) -> bytes:
     content: dict[str, Any] = {
         "card": card,
         "site": site,
         "source": source,
-        "said": said,
+        "words": words,
         "place": place,
         "prose": prose,
         "inline": inline,
