@@ -70,6 +70,13 @@ def test_the_xml_export_of_confluence_is_read_as_the_tree_of_its_pages():
     assert document.references[0].caption == "The valve"
 
 
+@pytest.mark.parametrize("page", ["", "   ", "<!-- nothing -->"])
+def test_an_empty_page_is_a_page_without_text(page):
+    document = parsed(SPACE, zipped({"x/index.html": page, "x/Valve_7.html": page, "x/Lid_5.html": "<p>Close it.</p>"}))
+    assert text_of(document) == "Close it."
+    assert len(document.pages) == 2
+
+
 BOMB = '<!DOCTYPE lolz [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;">]>'
 
 

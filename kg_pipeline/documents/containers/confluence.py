@@ -13,7 +13,7 @@ from typing import cast
 from urllib.parse import unquote
 from zipfile import ZipFile
 
-from lxml import html
+from lxml import etree, html
 
 from kg_pipeline.config import Limits
 from kg_pipeline.documents.containers.composer import Composer
@@ -44,14 +44,14 @@ def read(data: bytes, limits: Limits) -> ParsedDocument:
 
 
 def _of_pages(export: ZipFile, index: str, names: list[str]) -> ParsedDocument:
-    contents = html.document_fromstring(decode(export.read(index)))
+    contents = _parsed(export.read(index))
     links = [str(link.get("href") or "") for link in _found(contents, "//a")]
     linked = [resolved(index, unquote(link.partition("#")[0])) for link in links]
     pages = [name for name in names if name.endswith(".html") and name != index]
     order = {name: place for place, name in enumerate(dict.fromkeys(linked))}
     composer, called = Composer(), dict[str, str]()
     for name in sorted(pages, key=lambda page: (order.get(page, len(order)), page)):
-        tree = html.document_fromstring(decode(export.read(name)))
+        tree = _parsed(export.read(name))
         for link in _found(tree, "//img[@data-image-src] | //div[@class='greybox']//a[@href]"):
             # The picture itself in place of a smaller copy, and the name that people gave it.
             member = resolved(name, unquote(str(link.get("data-image-src") or link.get("href")).partition("?")[0]))
@@ -63,6 +63,13 @@ def _of_pages(export: ZipFile, index: str, names: list[str]) -> ParsedDocument:
         _page(composer, export, name, _title(tree), _main(tree), called, set(names))
     title = _words(contents, "//title")
     return _with_unused(composer.document(title=title), {called[name]: export.read(name) for name in sorted(called)})
+
+
+def _parsed(page: bytes) -> html.HtmlElement:
+    try:
+        return html.document_fromstring(decode(page))
+    except etree.ParserError:  # of a page without a single element
+        return html.document_fromstring("<html/>")
 
 
 def _title(tree: html.HtmlElement) -> str:
