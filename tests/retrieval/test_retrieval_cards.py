@@ -162,8 +162,8 @@ def test_a_manual_is_told_page_by_page_in_its_own_language(carded, tmp_path):
     assert "## Page 2" in markdown
     [page] = [path.read_text(encoding="utf-8") for path in tmp_path.glob("机房-*.html")]
     assert '<html lang="zh">' in page
-    assert "置信度" in page
-    assert ">confidence" not in page
+    assert "文档所附" in page
+    assert "in the document" not in page
 
 
 def test_every_word_of_a_card_is_there_in_both_languages():
