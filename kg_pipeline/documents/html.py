@@ -2,6 +2,7 @@
 
 import html
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ import tinycss2
 
 from kg_pipeline.documents.image_names import commented_images, names_an_image, without_image_names
 from kg_pipeline.documents.parsed import Cut, Heading, ImageReference, ParsedDocument
+from kg_pipeline.documents.passages import width
 from kg_pipeline.documents.templates import TemplateTags, quoted
 
 IMAGE_TAG = "kg-image"
@@ -40,6 +42,8 @@ BLOCKS = frozenset({
 })
 # fmt: on
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
+CROWDED = 200
+"""Width (wide characters double) from which the next block on the same line begins a row."""
 _SILENT = frozenset(["script", "style", "title", "textarea", "template", "svg"])
 _UNREAD = ("template", "textarea", "xmp")
 """Elements whose content a browser takes as text, or does not show."""
@@ -57,17 +61,24 @@ _FRONT_MATTER = re.compile(r"---[ \t]*\n.*?\n---[ \t]*(?=\n|\Z)", re.DOTALL)
 
 
 def parse_html(text: str) -> ParsedDocument:
-    """An HTML page or fragment; Jekyll's front matter is skipped."""
+    """An HTML page or fragment; Jekyll's front matter is skipped.
+
+    Generators put a whole section on one line: a heading behind other text, and a block behind much text, begin a row.
+    """
     front = _FRONT_MATTER.match(text)
     if front:
         text = "\n" * front[0].count("\n") + text[front.end() :]
     tags = TemplateTags()
-    return scan_html(tags.set_aside(text), tags)
+    return _scanned(tags.set_aside(text), tags, in_rows=True)
 
 
 def scan_html(text: str, tags: TemplateTags) -> ParsedDocument:
-    """HTML whose template tags were set aside in `tags`."""
-    scanner = _Scanner(text.count("\n") + 1, tags)
+    """HTML whose template tags were set aside in `tags`; every row is a line."""
+    return _scanned(text, tags, in_rows=False)
+
+
+def _scanned(text: str, tags: TemplateTags, in_rows: bool) -> ParsedDocument:
+    scanner = _Scanner(text.count("\n") + 1, tags, in_rows)
     scanner.feed(_without_open_ends(text))
     scanner.close()
     return scanner.document()
@@ -88,16 +99,23 @@ def _without_open_ends(text: str) -> str:
 
 
 class _Scanner(HTMLParser):
-    """Keeps what is open, and files each piece of text under the line it stands on."""
+    """Keeps what is open, and files each piece of text under the row it stands on."""
 
-    def __init__(self, line_count: int, tags: TemplateTags) -> None:
+    def __init__(self, line_count: int, tags: TemplateTags, in_rows: bool) -> None:
         super().__init__(convert_charrefs=False)
+        self._line_count = line_count
         self._tags = tags
+        self._in_rows = in_rows
         # Docusaurus: `import Logo from './logo.svg'`, then `<Logo />`.
         self._components = {
             name: path for name, path in tags.imports.items() if name[0].isupper() and names_an_image(path)
         }
-        self._pieces: list[list[str]] = [[] for _ in range(line_count)]
+        self._lines: list[int] = []
+        """Line of the file of each row."""
+        self._rows: dict[int, int] = {}
+        """Last row of each line of the file."""
+        self._pieces: list[list[str]] = []
+        self._widths: list[int] = []
         self._open: Counter[str] = Counter()
         self._heading: tuple[int, int, list[str]] | None = None
         self._caption: list[str] = []
@@ -106,12 +124,16 @@ class _Scanner(HTMLParser):
         self._headings: list[Heading] = []
         self._references: list[ImageReference] = []
         self._cuts: dict[int, Cut] = {}
+        self._lines_after_blank: set[int] = set()
         self._code_lines: set[int] = set()
         self._filled: set[int] = set()
         self._silent = 0
         self._base: str | None = None
 
     def document(self) -> ParsedDocument:
+        self._row(self._line_count)
+        for line in self._lines_after_blank:
+            self._cuts.setdefault(bisect_left(self._lines, line) + 1, Cut.PARAGRAPH)
         title = _one_line("".join(self._title))
         return ParsedDocument(
             prose=tuple(self._prose(number, pieces) for number, pieces in enumerate(self._pieces, start=1)),
@@ -121,6 +143,7 @@ class _Scanner(HTMLParser):
             code_lines=frozenset(self._code_lines),
             page_title=self._tags.remove(title).strip() or None,
             base=self._base,
+            lines=tuple(self._lines) if len(self._lines) > self._line_count else (),
         )
 
     def _prose(self, number: int, pieces: list[str]) -> str:
@@ -129,13 +152,54 @@ class _Scanner(HTMLParser):
             return line.rstrip()
         return _EMPTY_MARKS.sub("", _SPACES.sub(" ", line)).strip().strip("|").strip()
 
+    # Rows
+
+    def _row(self, line: int) -> int:
+        """The last row of a line of the file, both from 1."""
+        line = min(line, self._line_count)
+        while len(self._rows) < line:
+            self._add_row(len(self._rows) + 1)
+        return self._rows[line]
+
+    def _add_row(self, line: int) -> None:
+        self._lines.append(line)
+        self._pieces.append([])
+        self._widths.append(0)
+        self._rows[line] = len(self._lines)
+
+    def _row_of_block(self, tag: str) -> int:
+        """The row on which a block begins: a new one where it would hide behind a heading, much text, or be one."""
+        row = self._row(self.getpos()[0])
+        text = self._widths[row - 1]
+        hides = text and (tag in HEADINGS or text >= CROWDED or self._is_heading(row))
+        return self._next_row() if hides and self._may_break(row) else row
+
+    def _row_of_text(self, text: str) -> int:
+        """The row on which text begins: a new one behind a heading."""
+        row = self._row(self.getpos()[0])
+        hides = self._is_heading(row) and any(map(str.isalnum, text))
+        return self._next_row() if hides and self._may_break(row) else row
+
+    def _may_break(self, row: int) -> bool:
+        is_last = row == len(self._lines)
+        return self._in_rows and is_last and not self._heading and not self._open["pre"] and not self._silent
+
+    def _next_row(self) -> int:
+        self._add_row(self._lines[-1])
+        return len(self._lines)
+
+    def _is_heading(self, row: int) -> bool:
+        return bool(self._headings) and self._headings[-1].line == row
+
     # Tags
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = dict(self._attribute(name, value or "") for name, value in reversed(attrs))
-        line = self.getpos()[0]
+        if tag in HEADINGS:
+            self._end_heading()
+        row = self._row_of_block(tag) if tag in BLOCKS else self._row(self.getpos()[0])
         if tag in BLOCKS:
-            self._begin_block(tag, line)
+            self._begin_block(tag, row)
         self._open[tag] += 1
         self._silent += tag in _SILENT
         if tag == "body":
@@ -143,36 +207,35 @@ class _Scanner(HTMLParser):
             self._silent = 0
             self._open["title"] = 0
         if tag in HEADINGS:
-            self._end_heading()
-            self._heading = (line, HEADINGS[tag], [])
+            self._heading = (row, HEADINGS[tag], [])
         elif tag == "figure":
             self._figures.append(len(self._references))
         elif tag == "base" and "href" in attributes and self._base is None:
             self._base = attributes["href"]
         elif tag in ("td", "th"):
-            self._write(line, " | ")
+            self._write(row, " | ")
         elif tag == "li":
-            self._write(line, "- ")
+            self._write(row, "- ")
         elif tag == "br":
-            self._write(line, " ")
+            self._write(row, " ")
         elif tag in _MARKS and not self._open["pre"]:
-            self._write(line, _MARKS[tag])
+            self._write(row, _MARKS[tag])
         if not any(self._open[name] for name in _UNREAD):
-            self._collect(tag, attributes, line)
+            self._collect(tag, attributes, row)
 
     def handle_endtag(self, tag: str) -> None:
-        line = self.getpos()[0]
+        row = self._row(self.getpos()[0])
         if self._open[tag]:
             self._open[tag] -= 1
             self._silent = max(self._silent - (tag in _SILENT), 0)
             if tag in _MARKS and not self._open["pre"]:
-                self._write(line, _MARKS[tag])
+                self._write(row, _MARKS[tag])
         if tag in HEADINGS:
             self._end_heading()
         elif tag == "figure":
             self._end_figure()
         if tag in BLOCKS:
-            self._write(line, " ")
+            self._write(row, " ")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)
@@ -185,23 +248,23 @@ class _Scanner(HTMLParser):
             return bound[1], f"{{{self._tags.restore(value)}}}"
         return name, value
 
-    def _begin_block(self, tag: str, line: int) -> None:
-        if line in self._filled:
-            self._write(line, " ")
-        if line in self._filled or self._open["table"] or self._open["pre"]:
+    def _begin_block(self, tag: str, row: int) -> None:
+        if row in self._filled:
+            self._write(row, " ")
+        if row in self._filled or self._open["table"] or self._open["pre"]:
             return
         in_list = self._open["ul"] + self._open["ol"]
         if not in_list and tag != "li":
-            self._cuts[line] = Cut.PARAGRAPH
+            self._cuts[row] = Cut.PARAGRAPH
         elif tag == "li" and in_list <= 1:
-            self._cuts[line] = Cut.LIST_ITEM
+            self._cuts[row] = Cut.LIST_ITEM
 
     def _end_heading(self) -> None:
         if self._heading:
-            line, level, pieces = self._heading
+            row, level, pieces = self._heading
             text = _one_line(without_image_names(self._tags.remove("".join(pieces))))
             if text:
-                self._headings.append(Heading(line, level, text))
+                self._headings.append(Heading(row, level, text))
         self._heading = None
 
     def _end_figure(self) -> None:
@@ -225,16 +288,18 @@ class _Scanner(HTMLParser):
             return
         in_code = self._open["pre"] + self._open["code"]
         for offset, target, alt, caption in self._tags.images(data) if not in_code else ():
-            self._refer(line + data.count("\n", 0, offset), "shortcode", target, alt, caption)
+            self._refer(self._row(line + data.count("\n", 0, offset)), "shortcode", target, alt, caption)
         if self._open["figcaption"]:
             self._caption.append(self._tags.remove(data))
             return
         for number, part in enumerate(data.split("\n"), start=line):
+            row = self._row_of_text(part) if number == line else self._row(number)
             if self._open["pre"] and part.strip():
-                self._code_lines.add(number)
+                self._code_lines.add(row)
             elif number > line and not part.strip() and not any(self._open[tag] for tag in _KEPT_WHOLE):
-                self._cuts.setdefault(number + 1, Cut.PARAGRAPH)
-            self._write(number, part)
+                self._lines_after_blank.add(number + 1)
+            self._write(row, part)
+            self._widths[row - 1] += width(part.strip())
 
     def handle_entityref(self, name: str) -> None:
         self.handle_data(html.unescape(f"&{name};").replace("\n", " "))
@@ -244,47 +309,47 @@ class _Scanner(HTMLParser):
 
     def handle_comment(self, data: str) -> None:
         for line, target, alt in commented_images(self._tags.restore(data), self.getpos()[0]):
-            self._refer(line, "commented", target, alt)
+            self._refer(self._row(line), "commented", target, alt)
 
-    def _write(self, line: int, text: str) -> None:
+    def _write(self, row: int, text: str) -> None:
         if self._silent or self._open["figcaption"]:
             return
-        if line <= len(self._pieces):
-            self._pieces[line - 1].append(text)
-            if text.strip():
-                self._filled.add(line)
+        self._pieces[row - 1].append(text)
+        if text.strip():
+            self._filled.add(row)
         if self._heading:
             self._heading[2].append(text.strip("*`|") if text.strip() in ("**", "`") else text)
 
     # References
 
-    def _collect(self, tag: str, attributes: dict[str, str], line: int) -> None:
+    def _collect(self, tag: str, attributes: dict[str, str], row: int) -> None:
         alt, title = attributes.get("alt"), attributes.get("title")
         if tag == IMAGE_TAG:
-            self._refer(line, attributes["kind"], attributes["src"], alt, title)
+            self._refer(row, attributes["kind"], attributes["src"], alt, title)
         elif tag == "a" or (tag in ("link", "meta") and not self._open["body"]):
             target = self._tags.restore(attributes.get("content" if tag == "meta" else "href", ""))
             if names_an_image(target):
-                self._refer(line, "link", target)
+                self._refer(row, "link", target)
         else:
             restored = {name: self._tags.restore(value) for name, value in attributes.items()}
             for kind, target in _embedded(tag, restored):
-                self._refer(self._line_of(target, line), kind, target, alt, title)
+                self._refer(self._row_of_target(target, row), kind, target, alt, title)
             if self._components and (written := _TAG_NAME.match(self.get_starttag_text() or "")):
-                self._refer(line, "html_img", self._components.get(written[1], ""), alt, title)
+                self._refer(row, "html_img", self._components.get(written[1], ""), alt, title)
 
-    def _refer(self, line: int, kind: str, target: str, alt: str | None = None, caption: str | None = None) -> None:
+    def _refer(self, row: int, kind: str, target: str, alt: str | None = None, caption: str | None = None) -> None:
         target = self._written(self._tags.restore(target)).strip()
         if not target or target.startswith("#"):
             return
         alt, caption = (None if text is None else _one_line(self._tags.restore(text)) for text in (alt, caption))
-        self._references.append(ImageReference(line, kind, target, alt, caption or None))
+        self._references.append(ImageReference(row, kind, target, alt, caption or None))
 
-    def _line_of(self, target: str, line: int) -> int:
-        """Where a tag that begins on `line` and is wrapped over several names `target`."""
+    def _row_of_target(self, target: str, row: int) -> int:
+        """Where a tag that begins on `row` and is wrapped over several lines names `target`."""
         tag = self._tags.restore(self.get_starttag_text() or "")
         places = (tag.find(form) for form in (target, html.escape(target)))
-        return line + tag.count("\n", 0, next((place for place in places if place > 0), 0))
+        lines = tag.count("\n", 0, next((place for place in places if place > 0), 0))
+        return self._row(self.getpos()[0] + lines) if lines else row
 
     def _written(self, target: str) -> str:
         """The path in a JSX expression such as {require('./a.png').default}, or in the variable it was imported as."""

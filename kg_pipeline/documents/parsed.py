@@ -18,7 +18,7 @@ class ImageReference:
     """One place where a document embeds, links or comments out an image."""
 
     line: int
-    """Line of the embedding, from 1."""
+    """Row of the embedding, from 1."""
     kind: str
     target: str
     """As written."""
@@ -31,6 +31,7 @@ class Heading:
     """A heading; level 1 is the outermost."""
 
     line: int
+    """Its row, from 1."""
     level: int
     text: str
 
@@ -49,10 +50,10 @@ class EmbeddedPicture:
 
 @dataclass(frozen=True)
 class ParsedDocument:
-    """A document of `len(prose)` lines."""
+    """A document of `len(prose)` rows: lines of the file, or parts of lines where several blocks share one."""
 
     prose: tuple[str, ...]
-    """Readable text of each source line; empty where the line holds only markup."""
+    """Readable text of each row; empty where it holds only markup."""
     headings: tuple[Heading, ...] = ()
     references: tuple[ImageReference, ...] = ()
     cuts: Mapping[int, Cut] = field(default_factory=lambda: MappingProxyType({}))
@@ -69,6 +70,12 @@ class ParsedDocument:
     pictures: tuple[EmbeddedPicture, ...] = ()
     scans: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
     """Line to the picture that is all there is of that page: what OCR reads in it becomes the text of the line."""
+    lines: tuple[int, ...] = ()
+    """Line of the file of each row, ascending; empty where row n is line n."""
+
+    def line_of(self, row: int) -> int:
+        """The line of the file, both from 1."""
+        return self.lines[row - 1] if self.lines else row
 
 
 EMBEDDED = "embedded"

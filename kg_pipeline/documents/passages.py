@@ -19,8 +19,10 @@ _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 
 @dataclass(frozen=True)
 class Passage:
-    """Lines `line_start` to `line_end` (from 1, inclusive) and their prose."""
+    """Rows `row_start` to `row_end` (from 1, inclusive), the lines of the file that they stand on, and their prose."""
 
+    row_start: int
+    row_end: int
     line_start: int
     line_end: int
     heading_path: tuple[str, ...]
@@ -38,7 +40,7 @@ class _Line:
 
 
 def cut_passages(document: ParsedDocument, title: str) -> list[Passage]:
-    """Passages that tile lines 1…N. Lines without prose (images, markup) join the passage before them.
+    """Passages that tile rows 1…N. Rows without prose (images, markup) join the passage before them.
 
     Where the document has pages, none goes over a page's end.
 
@@ -47,7 +49,7 @@ def cut_passages(document: ParsedDocument, title: str) -> list[Passage]:
     prose = document.prose or ("",)
     starts = _starts(_prose_lines(document))
     if not starts:
-        return [Passage(1, len(prose), (), title, 1 if document.pages else None)]
+        return [_passage(document, 1, len(prose), (), title, 1 if document.pages else None)]
     paths = _heading_paths(document.headings)
     headings = {heading.line for heading in document.headings}
     passages = []
@@ -56,8 +58,14 @@ def cut_passages(document: ParsedDocument, title: str) -> list[Passage]:
         body = next((number for number in filled if number not in headings), filled[-1])
         text = _BLANK_LINES.sub("\n\n", "\n".join(prose[start - 1 : following - 1])).strip("\n")
         page = bisect_right(document.pages, filled[0]) or None
-        passages.append(Passage(start, following - 1, _path_at(paths, body), text, page))
+        passages.append(_passage(document, start, following - 1, _path_at(paths, body), text, page))
     return passages
+
+
+def _passage(
+    document: ParsedDocument, start: int, end: int, headings: tuple[str, ...], text: str, page: int | None
+) -> Passage:
+    return Passage(start, end, document.line_of(start), document.line_of(end), headings, text, page)
 
 
 def width(text: str) -> int:

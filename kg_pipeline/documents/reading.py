@@ -17,7 +17,7 @@ from kg_pipeline.documents.nodes import is_of, lost_nodes, node_row, parse_node,
 from kg_pipeline.documents.opening import PARSER_ERRORS, OpenedDocuments, ToOpen
 from kg_pipeline.documents.parsed import EMBEDDED, ImageReference, ParsedDocument
 from kg_pipeline.documents.resolution import ImageResolver, Resolution
-from kg_pipeline.documents.rows import Row, chunk_rows, described, document_row, reference_rows
+from kg_pipeline.documents.rows import Row, chunk_and_reference_rows, described, document_row
 from kg_pipeline.graph_nodes import NodesRead, ReadNodes, no_graph
 from kg_pipeline.progress import track
 from kg_pipeline.tables import TABLES
@@ -190,26 +190,24 @@ class _Reader:
 
     def _add_parsed(self, entry: DocumentFile, row: Row, document: ParsedDocument) -> None:
         row |= {"status": "ok"} | described(document, entry.file.stem)
-        chunks = chunk_rows(row, document)
 
         def resolve(reference: ImageReference) -> Resolution:
             if reference.kind == EMBEDDED:
                 return self._resolver.resolve_embedded(entry.path, reference.target)
             return self._resolver.resolve(entry.root, entry.file, reference.target, reference.kind, document.base)
 
-        references = reference_rows(row, document, chunks, resolve)
+        chunks, references = chunk_and_reference_rows(row, document, resolve)
         self._add(row)
         self._chunks += chunks
         self._references += references
 
     def _add_node(self, row: Row, document: ParsedDocument) -> None:
         row |= {"language": language_of(document), "status": "ok"}
-        chunks = chunk_rows(row, document)
 
         def resolve(reference: ImageReference) -> Resolution:
             return self._resolver.resolve_path(reference.target, reference.kind)
 
-        references = reference_rows(row, document, chunks, resolve)
+        chunks, references = chunk_and_reference_rows(row, document, resolve)
         self._add(row)
         self._chunks += chunks
         self._references += references

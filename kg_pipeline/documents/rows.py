@@ -1,5 +1,6 @@
 """Rows of the tables documents, chunks and references from a parsed document."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable
 from pathlib import PurePosixPath
@@ -9,7 +10,7 @@ from kg_pipeline.documents.formats import format_of
 from kg_pipeline.documents.language import language_of
 from kg_pipeline.documents.listing import DocumentFile, UnlistedFolder
 from kg_pipeline.documents.parsed import ImageReference, ParsedDocument
-from kg_pipeline.documents.passages import cut_passages
+from kg_pipeline.documents.passages import Passage, cut_passages
 from kg_pipeline.documents.resolution import Resolution
 
 Row = dict[str, object]
@@ -37,12 +38,25 @@ def described(document: ParsedDocument, stem: str) -> Row:
     }
 
 
-def chunk_rows(row: Row, document: ParsedDocument) -> list[Row]:
-    """The passages of the document of `row`."""
+def chunk_and_reference_rows(
+    row: Row, document: ParsedDocument, resolve: Callable[[ImageReference], Resolution]
+) -> tuple[list[Row], list[Row]]:
+    """The passages of the document of `row`, and its image references, each in the passage that holds it."""
+    passages = cut_passages(document, str(row["title"]))
+    chunks = _chunk_rows(str(row["document_id"]), passages)
+    starts = [passage.row_start for passage in passages]
+    references = []
+    for reference in sorted(document.references, key=lambda reference: reference.line):
+        at = min(reference.line, passages[-1].row_end)
+        chunk = chunks[bisect_right(starts, at) - 1]
+        references.append(_reference_row(row, chunk, document.line_of(at), reference, resolve(reference)))
+    return chunks, references
+
+
+def _chunk_rows(document_id: str, passages: list[Passage]) -> list[Row]:
     seen: Counter[str] = Counter()
     rows: list[Row] = []
-    document_id = str(row["document_id"])
-    for index, passage in enumerate(cut_passages(document, str(row["title"]))):
+    for index, passage in enumerate(passages):
         text_sha256 = ids.sha256_text(passage.text)
         rows.append(
             {
@@ -61,33 +75,18 @@ def chunk_rows(row: Row, document: ParsedDocument) -> list[Row]:
     return rows
 
 
-def reference_rows(
-    row: Row, document: ParsedDocument, chunks: list[Row], resolve: Callable[[ImageReference], Resolution]
-) -> list[Row]:
-    """The image references of the document of `row`, each in the chunk that holds its line."""
-    chunk_of_line = {
-        line: chunk["chunk_id"]
-        for chunk in chunks
-        for line in range(int(str(chunk["line_start"])), int(str(chunk["line_end"])) + 1)
+def _reference_row(row: Row, chunk: Row, line: int, reference: ImageReference, found: Resolution) -> Row:
+    return {
+        "document_id": row["document_id"],
+        "document_path": row["path"],
+        "chunk_id": chunk["chunk_id"],
+        "line": line,
+        "kind": reference.kind,
+        "target": found.target,
+        "alt": reference.alt,
+        "caption": reference.caption,
+        "status": found.status,
+        "image_path": found.image_path,
+        "image_id": found.image_id,
+        "resolution": found.rule,
     }
-    rows: list[Row] = []
-    for reference in sorted(document.references, key=lambda reference: reference.line):
-        found = resolve(reference)
-        line = min(reference.line, max(len(document.prose), 1))
-        rows.append(
-            {
-                "document_id": row["document_id"],
-                "document_path": row["path"],
-                "chunk_id": chunk_of_line[line],
-                "line": line,
-                "kind": reference.kind,
-                "target": found.target,
-                "alt": reference.alt,
-                "caption": reference.caption,
-                "status": found.status,
-                "image_path": found.image_path,
-                "image_id": found.image_id,
-                "resolution": found.rule,
-            }
-        )
-    return rows

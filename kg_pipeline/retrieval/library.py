@@ -26,6 +26,8 @@ from kg_pipeline.tables import TABLES
 
 READ_TABLES = (*SHOWN_TABLES, "concept_mentions", "embeddings", "image_texts", "orphan_images")
 
+MOST_CHOICES = 8
+"""Choices of collections whose passages stay in memory: who asks may name any set of them."""
 NOTHING = "no collection was run yet: `kg-pipeline run` or `kg-pipeline demo` first"
 
 Stamp = tuple[tuple[int, int] | None, ...]
@@ -90,7 +92,7 @@ class Library:
             if self._connection is None:
                 self._connection = self._opened.enter_context(connect(self._settings, self.store.home))
             embedder = self._embedder(names if names is not None else tuple(known_collections(self.store.home)))
-            self._passages[names] = (), GraphPassages(self._connection, names, embedder)
+            self._keep(names, (), GraphPassages(self._connection, names, embedder))
         return self._passages[names][1]
 
     def _of_tables(self, collections: Sequence[str] | None) -> Passages:
@@ -102,8 +104,15 @@ class Library:
         if self._passages.get(names, (None,))[0] != stamps:
             has_vectors = any(len(each.tables["embeddings"]) for each in answers)
             embedder = self._embedder(names) if has_vectors else None
-            self._passages[names] = stamps, TablePassages({each.collection: each.tables for each in answers}, embedder)
+            found = TablePassages({each.collection: each.tables for each in answers}, embedder)
+            self._keep(names, stamps, found)
         return self._passages[names][1]
+
+    def _keep(self, names: tuple[str, ...] | None, stamps: tuple[Stamp, ...], passages: Passages) -> None:
+        self._passages.pop(names, None)
+        self._passages[names] = stamps, passages
+        while len(self._passages) > MOST_CHOICES:
+            self._passages.pop(next(iter(self._passages)))
 
     def answers(self, collection: str) -> Answers:
         """What the last run of a collection left. Raises RetrievalError."""

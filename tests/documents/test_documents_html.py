@@ -1,6 +1,7 @@
 import pytest
 
 from kg_pipeline.documents.html import parse_html
+from kg_pipeline.documents.passages import AT_MOST, cut_passages, width
 
 
 def embedded(text):
@@ -96,3 +97,33 @@ def test_the_address_mark_behind_a_heading_is_no_part_of_it(mark):
     document = parse_html(f"<h1>C# and <a href=x>F</a> <a class=headerlink href='#c'>{mark}</a></h1>")
     assert document.headings[0].text == "C# and F"
     assert document.prose == ("C# and F",)
+
+
+def test_a_page_on_one_line_is_cut_at_its_headings():
+    page = (
+        "<html><body><h1>Pump</h1><p>Before the start.</p><h2>Valve</h2><p>Open it.</p><img src='valve.png'>"
+        "<p>Figure 1</p><h2>Filter<a href='#filter'>#</a></h2><p>Clean it.</p><img src='filter.png'></body></html>"
+    )
+    document = parse_html(page)
+    passages = cut_passages(document, "x")
+    assert [(passage.heading_path, passage.text) for passage in passages] == [
+        (("Pump",), "Pump\nBefore the start."),
+        (("Pump", "Valve"), "Valve\nOpen it. Figure 1"),
+        (("Pump", "Filter"), "Filter\nClean it."),
+    ]
+    assert {(passage.line_start, passage.line_end) for passage in passages} == {(1, 1)}
+    held = {reference.target: reference.line for reference in document.references}
+    assert passages[1].row_start <= held["valve.png"] <= passages[1].row_end
+    assert passages[2].row_start <= held["filter.png"] <= passages[2].row_end
+
+
+def test_a_long_line_is_cut_between_its_paragraphs():
+    paragraphs = "".join(f"<p>{'word ' * 60}</p>" for _ in range(10))
+    passages = cut_passages(parse_html(f"<h1>A</h1>\n<div>{paragraphs}</div>\n<p>end</p>"), "x")
+    assert all(width(passage.text) <= AT_MOST for passage in passages)
+    assert [passage.line_start for passage in passages[:3]] == [1, 2, 2]
+    assert [passage.line_end for passage in passages] == [2] * (len(passages) - 1) + [3]
+
+
+def test_a_page_with_a_block_on_a_line_has_a_row_for_each_line():
+    assert parse_html("<h1>A</h1>\n<p>one <b>two</b></p>\n<ul>\n<li>three</li>\n</ul>").lines == ()

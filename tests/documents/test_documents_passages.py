@@ -20,9 +20,10 @@ def test_passages_tile_every_document_and_hold_all_its_prose(lines, extension):
     text = "\n".join(lines)
     document = FORMATS[extension].parse(text)
     passages = cut_passages(document, "Title")
-    assert len(document.prose) == text.count("\n") + 1
-    assert [passage.line_start for passage in passages] == [1, *(passage.line_end + 1 for passage in passages[:-1])]
-    assert passages[-1].line_end == len(document.prose)
+    assert set(document.lines or range(1, len(document.prose) + 1)) == set(range(1, text.count("\n") + 2))
+    assert [passage.row_start for passage in passages] == [1, *(passage.row_end + 1 for passage in passages[:-1])]
+    assert passages[-1].row_end == len(document.prose)
+    assert document.lines or [passage.line_end for passage in passages] == [passage.row_end for passage in passages]
     assert all(passage.text.strip() for passage in passages)
     prose = [line for line in document.prose if line.strip()]
     held = [line for passage in passages for line in passage.text.split("\n") if line.strip()]
@@ -35,7 +36,8 @@ def test_passages_tile_every_document_and_hold_all_its_prose(lines, extension):
 def test_any_text_is_parsed(text, extension):
     text = text.replace("\r", "\n")
     document = FORMATS[extension].parse(text)
-    assert len(document.prose) == text.count("\n") + 1
+    assert len(document.lines or document.prose) == len(document.prose)
+    assert document.line_of(len(document.prose)) == text.count("\n") + 1
 
 
 def passages_of(text):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import polars as pl
 import pytest
@@ -47,6 +48,20 @@ def test_a_question_finds_its_passage_with_the_picture_it_shows(library):
     assert picture.uri.endswith("/docs/img/alarm-lamp.png")
     assert hit.visual == 1.0
     assert hit.score > hit.relevance
+
+
+def test_only_the_last_choices_of_collections_stay_in_memory(kept, tmp_path, monkeypatch):
+    monkeypatch.setattr("kg_pipeline.retrieval.library.MOST_CHOICES", 2)
+    for table in (kept.home / "tables").glob("*/kb.parquet"):
+        (tmp_path / "tables" / table.parent.name).mkdir(parents=True)
+        for name in ("a", "b"):
+            shutil.copy(table, tmp_path / "tables" / table.parent.name / f"{name}.parquet")
+    library = Library(tmp_path, tables_only=True)
+    both, first = library.passages(), library.passages(["a"])
+    assert library.passages(["b", "a"]) is both
+    library.passages(["b"])
+    assert library.passages(["a"]) is first
+    assert library.passages() is not both
 
 
 def test_chinese_is_found_by_pairs_of_characters(library):
