@@ -154,7 +154,8 @@ TABLES: Mapping[str, Table] = {
         ),
         Table(
             "chunks",
-            "Passages. Line ranges tile the document: every line lies in exactly one chunk.",
+            "Passages. Line ranges tile the document: every line lies in exactly one chunk; neighbours may share a "
+            "line of generated HTML that holds several blocks.",
             ("document_id", "index"),
             _columns(
                 chunk_id=(

@@ -4,12 +4,10 @@ import html
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 
-import tinycss2
-
+from kg_pipeline.documents.html_images import images_of
 from kg_pipeline.documents.image_names import commented_images, names_an_image, without_image_names
 from kg_pipeline.documents.parsed import Cut, Heading, ImageReference, ParsedDocument
 from kg_pipeline.documents.passages import width
@@ -17,22 +15,6 @@ from kg_pipeline.documents.templates import TemplateTags, quoted
 
 IMAGE_TAG = "kg-image"
 """Tag by which other parsers hand an image over: attributes kind, src, alt, title."""
-
-# Element → (attribute, kind). `image` is SVG's, and what browsers and JSX sites write for img.
-EMBEDS: dict[str, tuple[tuple[str, str], ...]] = {
-    "img": tuple((name, "html_img") for name in ("src", "data-src", "data-original", "data-lazy-src", "data-lazy")),
-    "image": (("href", "html_svg_image"), ("xlink:href", "html_svg_image"), ("src", "html_img")),
-    "feimage": (("href", "html_svg_image"), ("xlink:href", "html_svg_image")),
-    "source": (("src", "html_source"), ("data-src", "html_source")),
-    "video": (("poster", "html_poster"), ("src", "html_video")),
-    "object": (("data", "html_object"),),
-    "embed": (("src", "html_embed"),),
-    "v:imagedata": (("src", "html_img"),),
-    "amp-img": (("src", "html_img"),),
-}
-SOURCE_SETS = {"img": "html_img", "source": "html_source", "amp-img": "html_img", "image": "html_img"}
-BACKGROUNDS = frozenset(["body", "table", "thead", "tbody", "tr", "td", "th"])
-_NO_IMAGE_SOURCE = frozenset(["script", "iframe", "audio", "track", "frame", "input", "link"])
 
 # fmt: off
 BLOCKS = frozenset({
@@ -45,13 +27,15 @@ HEADINGS = {f"h{level}": level for level in range(1, 7)}
 CROWDED = 200
 """Width (wide characters double) from which the next block on the same line begins a row."""
 _SILENT = frozenset(["script", "style", "title", "textarea", "template", "svg"])
+_NAVIGATION_ROLES = frozenset(["navigation", "search"])
+# DocBook's stylesheets, Publican, Sphinx before it had roles.
+_NAVIGATION_CLASSES = frozenset(["navheader", "navfooter", "docnav", "sphinxsidebar"])
 _UNREAD = ("template", "textarea", "xmp")
 """Elements whose content a browser takes as text, or does not show."""
 _KEPT_WHOLE = ("ul", "ol", "table", "pre")
 _MARKS = {"b": "**", "strong": "**", "code": "`", "kbd": "`", "tt": "`", "samp": "`"}
 _EMPTY_MARKS = re.compile(r"\*\*\s*\*\*|(?<!`)`\s*`(?!`)")
 _SPACES = re.compile(r"[ \t\f\v\xa0]+")
-_SOURCE_SET = re.compile(r"\s*([^\s,]\S*[^\s,]|[^\s,])(\s+[^,]*)?(?:,|$)")
 _TAG_NAME = re.compile(r"<(\w+)")
 # Vue: `:src="$withBase('/a.png')"`, `v-bind:src="logo"`.
 _BOUND = re.compile(r"(?:v-bind)?:(src|srcset|poster)")
@@ -64,24 +48,29 @@ def parse_html(text: str) -> ParsedDocument:
     """An HTML page or fragment; Jekyll's front matter is skipped.
 
     Generators put a whole section on one line: a heading behind other text, and a block behind much text, begin a row.
+    They also put the names of all other pages on every page: the text of navigation is not read.
     """
     front = _FRONT_MATTER.match(text)
     if front:
         text = "\n" * front[0].count("\n") + text[front.end() :]
     tags = TemplateTags()
-    return _scanned(tags.set_aside(text), tags, in_rows=True)
+    text = tags.set_aside(text)
+    page = _scanned(text, tags, in_rows=True, skip_navigation=True)
+    if page.in_navigation:
+        page = _scanned(text, tags, in_rows=True)
+    return page.document()
 
 
 def scan_html(text: str, tags: TemplateTags) -> ParsedDocument:
     """HTML whose template tags were set aside in `tags`; every row is a line."""
-    return _scanned(text, tags, in_rows=False)
+    return _scanned(text, tags).document()
 
 
-def _scanned(text: str, tags: TemplateTags, in_rows: bool) -> ParsedDocument:
-    scanner = _Scanner(text.count("\n") + 1, tags, in_rows)
+def _scanned(text: str, tags: TemplateTags, in_rows: bool = False, skip_navigation: bool = False) -> "_Scanner":
+    scanner = _Scanner(text.count("\n") + 1, tags, in_rows, skip_navigation)
     scanner.feed(_without_open_ends(text))
     scanner.close()
-    return scanner.document()
+    return scanner
 
 
 def _without_open_ends(text: str) -> str:
@@ -101,11 +90,14 @@ def _without_open_ends(text: str) -> str:
 class _Scanner(HTMLParser):
     """Keeps what is open, and files each piece of text under the row it stands on."""
 
-    def __init__(self, line_count: int, tags: TemplateTags, in_rows: bool) -> None:
+    def __init__(self, line_count: int, tags: TemplateTags, in_rows: bool, skip_navigation: bool) -> None:
         super().__init__(convert_charrefs=False)
         self._line_count = line_count
         self._tags = tags
         self._in_rows = in_rows
+        self._skip_navigation = skip_navigation
+        self._navigation: tuple[str, int] | None = None
+        """Tag of the element that is skipped, and how many of that tag are open around it."""
         # Docusaurus: `import Logo from './logo.svg'`, then `<Logo />`.
         self._components = {
             name: path for name, path in tags.imports.items() if name[0].isupper() and names_an_image(path)
@@ -129,6 +121,11 @@ class _Scanner(HTMLParser):
         self._filled: set[int] = set()
         self._silent = 0
         self._base: str | None = None
+
+    @property
+    def in_navigation(self) -> bool:
+        """Whether navigation began that never ended: what follows it was not read."""
+        return self._navigation is not None
 
     def document(self) -> ParsedDocument:
         self._row(self._line_count)
@@ -182,7 +179,7 @@ class _Scanner(HTMLParser):
 
     def _may_break(self, row: int) -> bool:
         is_last = row == len(self._lines)
-        return self._in_rows and is_last and not self._heading and not self._open["pre"] and not self._silent
+        return self._in_rows and is_last and not self._heading and not self._open["pre"] and not self._is_silent
 
     def _next_row(self) -> int:
         self._add_row(self._lines[-1])
@@ -200,6 +197,8 @@ class _Scanner(HTMLParser):
         row = self._row_of_block(tag) if tag in BLOCKS else self._row(self.getpos()[0])
         if tag in BLOCKS:
             self._begin_block(tag, row)
+        if self._skip_navigation and not self._navigation and _is_navigation(tag, attributes):
+            self._navigation = tag, self._open[tag]
         self._open[tag] += 1
         self._silent += tag in _SILENT
         if tag == "body":
@@ -230,6 +229,8 @@ class _Scanner(HTMLParser):
             self._silent = max(self._silent - (tag in _SILENT), 0)
             if tag in _MARKS and not self._open["pre"]:
                 self._write(row, _MARKS[tag])
+        if self._navigation == (tag, self._open[tag]):
+            self._navigation = None
         if tag in HEADINGS:
             self._end_heading()
         elif tag == "figure":
@@ -280,11 +281,15 @@ class _Scanner(HTMLParser):
 
     # Text
 
+    @property
+    def _is_silent(self) -> bool:
+        return self._silent > 0 or self.in_navigation
+
     def handle_data(self, data: str) -> None:
         line = self.getpos()[0]
         if self._open["title"] and not self._open["svg"]:
             self._title.append(data)
-        if self._silent or (self._heading and self._open["a"] and _PERMALINK.fullmatch(data)):
+        if self._is_silent or (self._heading and self._open["a"] and _PERMALINK.fullmatch(data)):
             return
         in_code = self._open["pre"] + self._open["code"]
         for offset, target, alt, caption in self._tags.images(data) if not in_code else ():
@@ -312,7 +317,7 @@ class _Scanner(HTMLParser):
             self._refer(self._row(line), "commented", target, alt)
 
     def _write(self, row: int, text: str) -> None:
-        if self._silent or self._open["figcaption"]:
+        if self._is_silent or self._open["figcaption"]:
             return
         self._pieces[row - 1].append(text)
         if text.strip():
@@ -332,7 +337,7 @@ class _Scanner(HTMLParser):
                 self._refer(row, "link", target)
         else:
             restored = {name: self._tags.restore(value) for name, value in attributes.items()}
-            for kind, target in _embedded(tag, restored):
+            for kind, target in images_of(tag, restored):
                 self._refer(self._row_of_target(target, row), kind, target, alt, title)
             if self._components and (written := _TAG_NAME.match(self.get_starttag_text() or "")):
                 self._refer(row, "html_img", self._components.get(written[1], ""), alt, title)
@@ -359,42 +364,10 @@ class _Scanner(HTMLParser):
         return next(iter(quoted(inside)), self._tags.imports.get(inside, target))
 
 
-def _embedded(tag: str, attributes: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """(kind, target) of each image that an element shows."""
-    for name, kind in EMBEDS.get(tag, ()):
-        yield kind, attributes.get(name, "")
-    if tag in SOURCE_SETS:
-        for name in ("srcset", "data-srcset"):
-            yield from ((SOURCE_SETS[tag], candidate) for candidate in _candidates(attributes.get(name, "")))
-    if tag == "input" and attributes.get("type", "").lower() == "image":
-        yield "html_input", attributes.get("src", "")
-    if tag in BACKGROUNDS:
-        yield "html_background", attributes.get("background", "")
-    # Docusaurus' ideal image: `<Image img={require('./a.png')} />`.
-    if (tag not in EMBEDS and tag not in _NO_IMAGE_SOURCE) or tag == "image":
-        for name in ("src", "sources", "image", "img"):
-            value = attributes.get(name, "")
-            written = [value] if names_an_image(value) else quoted(value)
-            yield from (("html_img", target) for target in written if names_an_image(target))
-    yield from (("css_url", target) for target in _css_urls(attributes.get("style", "")))
-
-
-def _candidates(source_set: str) -> list[str]:
-    if source_set.lstrip(", ").startswith("data:"):
-        return []
-    return list(dict.fromkeys(match[1] for match in _SOURCE_SET.finditer(source_set)))
-
-
-def _css_urls(style: str) -> list[str]:
-    if "url(" not in style.lower():
-        return []
-    found = []
-    for token in tinycss2.parse_component_value_list(style):
-        if token.type == "url":
-            found.append(token.value)
-        elif token.type == "function" and token.lower_name == "url":
-            found += [argument.value for argument in token.arguments if argument.type == "string"]
-    return found
+def _is_navigation(tag: str, attributes: dict[str, str]) -> bool:
+    if tag == "nav" or attributes.get("role", "").lower() in _NAVIGATION_ROLES:
+        return True
+    return not _NAVIGATION_CLASSES.isdisjoint(attributes.get("class", "").lower().split())
 
 
 def _one_line(text: str) -> str:

@@ -127,3 +127,23 @@ def test_a_long_line_is_cut_between_its_paragraphs():
 
 def test_a_page_with_a_block_on_a_line_has_a_row_for_each_line():
     assert parse_html("<h1>A</h1>\n<p>one <b>two</b></p>\n<ul>\n<li>three</li>\n</ul>").lines == ()
+
+
+@pytest.mark.parametrize(
+    "menu",
+    [
+        "<nav><div><nav>Pages</nav><h2>All pages</h2>Valves, pumps</div></nav>",
+        "<div class='sphinxsidebar'><div>Valves</div>pumps</div>",
+        "<div role=navigation><h3>Pages</h3><ul><li>Valves</li></ul></div>",
+        "<ul class='docnav top'><li>Previous: valves</ul>",
+    ],
+)
+def test_navigation_is_no_text_and_its_pictures_are_still_found(menu):
+    page = parse_html(f"<body>{menu}<h1>Filter</h1><p>Clean it.<nav><img src=next.png>Next</nav></p><p>End.</p>")
+    assert " ".join(" ".join(page.prose).split()) == "Filter Clean it. End."
+    assert [heading.text for heading in page.headings] == ["Filter"]
+    assert [reference.target for reference in page.references] == ["next.png"]
+
+
+def test_navigation_that_never_ends_is_read():
+    assert "Clean it." in " ".join(parse_html("<nav><a>Home</a><h1>Filter</h1><p>Clean it.</p>").prose)
