@@ -5,9 +5,10 @@
 A real `kg-pipeline serve` with a random checkpoint of the real architecture on the CPU. Every request asks what nobody
 has asked before, so nothing but shared turns can make 32 clients faster than one. Two loads: `one set`, another query
 over the same three pictures (people who search a folder), and `own pictures`, one query over one of 64 pictures. Every
-answer is compared with direct scoring. Then the queue is overrun, and the server is killed under load and started anew.
-The clients run in a process of their own; with two cores, one is left to the model, hence one thread for it.
-Ends with one JSON line.
+answer is compared with direct scoring. Then the queue is overrun. The clients run in a process of their own; with two
+cores, one is left to the model, hence one thread for it. What sharing turns can save at all is measured beside it: CPU
+time of the scorer for a request alone and for as many at once as there are clients. Servers and watchers that are
+killed: serving_kills.py. Ends with one JSON line.
 """
 
 import argparse
@@ -28,10 +29,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import urllib3
 from PIL import Image
+
+if TYPE_CHECKING:
+    from kg_pipeline.reranking import Reranker
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 PICTURES = 64
@@ -39,6 +43,8 @@ WANTED = 3.0
 """Times the throughput of one client at a time."""
 CLOSE = 2e-3
 """Log-odds that packing with other pairs may move in fp32; another query moves them by 0.02 and more."""
+PATIENCE_SECONDS = 600.0
+"""How long a client repeats a request: a server that is started again loads a model, on a busy machine for minutes."""
 RETRIED = (429, 502, 503, 504)
 
 Body = dict[str, Any]
@@ -76,10 +82,19 @@ def main() -> None:
         pictures = draw(folder / "pictures")
         direct = direct_scorer(checkpoint, pictures)
         numbers = count()
+        reachable = {}
         loads: dict[str, Callable[[], Body]] = {
             "one set": lambda: {"query": query(next(numbers)), "image_paths": [f"{n:02}.png" for n in range(3)]},
             "own pictures": lambda: about_one_picture(next(numbers)),
         }
+        for load, make in loads.items():
+            alone_ms, together_ms = (cpu_of_a_request(direct, make, at_once) for at_once in (1, options.clients))
+            reachable[load] = alone_ms / together_ms
+            print(
+                f"{load}: the scorer takes {alone_ms:.2f} ms of CPU for a request alone, {together_ms:.2f} ms each for "
+                f"{options.clients} at once: {reachable[load]:.1f} times",
+                flush=True,
+            )
         ratios, wrong, bodies = {}, 0, 0
         with server(folder, checkpoint) as (url, _):
             run(url, loads["own pictures"], options.clients, 3.0)  # warm
@@ -94,7 +109,6 @@ def main() -> None:
                     report(load, clients, tally, mistakes)
                 print(f"{load}: {ratios[load]:.1f} times the throughput")
         overload = overrun(folder, checkpoint, loads["own pictures"], direct)
-        killed = kill_under_load(folder, checkpoint, loads["own pictures"], direct)
     load_average = os.getloadavg()[0]
     machine = f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, load {load_average:.1f}"
     print(
@@ -103,10 +117,10 @@ def main() -> None:
                 "name": "serving",
                 "ratios": {load: round(ratio, 2) for load, ratio in ratios.items()},
                 "bound": dict.fromkeys(ratios, WANTED),
+                "reachable": {load: round(ratio, 2) for load, ratio in reachable.items()},
                 "answers": bodies,
                 "wrong": wrong,
                 "overload": overload,
-                "killed": killed,
                 "machine": machine,
             }
         )
@@ -130,21 +144,57 @@ def draw(folder: Path) -> Path:
     return folder
 
 
-def direct_scorer(checkpoint: Path, pictures: Path) -> Callable[[str, list[str]], list[float]]:
-    """Log-odds by the reranker itself, one query at a time."""
+@dataclass(frozen=True)
+class Direct:
+    """The reranker itself, without a server."""
+
+    reranker: "Reranker"
+    pictures: Path
+
+    def log_odds(self, text: str, names: list[str]) -> list[float]:
+        """Of one query."""
+        from kg_pipeline.reranking import score_files
+
+        files = [str(self.pictures / name) for name in names]
+        return [row["log_odds"] for row in score_files(self.reranker, files, [text])]
+
+    def score(self, bodies: list[Body]) -> None:
+        """Requests in one turn, merged by picture as the server does."""
+        from kg_pipeline.reranking import ImageTexts
+
+        texts: dict[str, list[str]] = {}
+        for body in bodies:
+            for name in body["image_paths"]:
+                texts.setdefault(name, []).append(body["query"])
+        groups = [ImageTexts(name, (self.pictures / name).read_bytes, tuple(asked)) for name, asked in texts.items()]
+        assert not any(scores.error for scores in self.reranker.score(groups))
+
+
+def direct_scorer(checkpoint: Path, pictures: Path) -> Direct:
+    """The scorer of the server, in this process."""
     from kg_pipeline.config import Scoring
-    from kg_pipeline.reranking import choose_reranker, score_files
+    from kg_pipeline.reranking import choose_reranker
 
     scoring = Scoring(
         reranker="qwen-vl", checkpoint=str(checkpoint), dtype="float32", device="cpu", direction="text-to-image"
     )
     reranker = choose_reranker(scoring).reranker
     assert reranker
+    return Direct(reranker, pictures)
 
-    def scored(text: str, names: list[str]) -> list[float]:
-        return [row["log_odds"] for row in score_files(reranker, [str(pictures / name) for name in names], [text])]
 
-    return scored
+def cpu_of_a_request(direct: Direct, make: Callable[[], Body], at_once: int) -> float:
+    """Milliseconds of CPU of the scorer; the least of five, for what disturbs only adds."""
+    turns = max(1, 64 // at_once)
+    direct.score([make() for _ in range(at_once)])
+    found = []
+    for _ in range(5):
+        asked = [[make() for _ in range(at_once)] for _ in range(turns)]
+        before = time.process_time()
+        for bodies in asked:
+            direct.score(bodies)
+        found.append((time.process_time() - before) / (turns * at_once))
+    return 1000 * min(found)
 
 
 @contextmanager
@@ -218,7 +268,8 @@ def run(url: str, make: Callable[[], Body], clients: int, seconds: float, patien
 def ask(
     pool: urllib3.PoolManager, url: str, body: Body, tally: Tally, lock: threading.Lock, patient: bool
 ) -> Body | None:
-    for _ in range(600):
+    until = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < until:
         try:
             response = pool.request("POST", f"{url}/api/rerank", json=body, timeout=60)
             status = response.status
@@ -238,11 +289,11 @@ def ask(
     return None
 
 
-def check(tally: Tally, direct: Callable[[str, list[str]], list[float]]) -> int:
+def check(tally: Tally, direct: Direct) -> int:
     """How many answers are not those of direct scoring."""
     wrong = 0
     for body, answer in tally.answers:
-        wanted = dict(zip(body["image_paths"], direct(body["query"], body["image_paths"]), strict=True))
+        wanted = dict(zip(body["image_paths"], direct.log_odds(body["query"], body["image_paths"]), strict=True))
         found = {row["image_path"]: row["log_odds"] for row in answer["results"]}
         wrong += found.keys() != wanted.keys() or any(abs(found[name] - wanted[name]) > CLOSE for name in wanted)
     return wrong
@@ -258,7 +309,7 @@ def report(load: str, clients: int, tally: Tally, wrong: int) -> None:
     )
 
 
-def overrun(folder: Path, checkpoint: Path, make: Callable[[], Body], direct: Callable[..., list[float]]) -> Body:
+def overrun(folder: Path, checkpoint: Path, make: Callable[[], Body], direct: Direct) -> Body:
     """A queue of 8 pairs before 64 clients that do not wait: what is shed, and whether it recovers."""
     with server(folder, checkpoint, "--max-waiting-pairs", "8") as (url, _):
         tally = run(url, make, 64, 5.0, patient=False)
@@ -271,30 +322,6 @@ def overrun(folder: Path, checkpoint: Path, make: Callable[[], Body], direct: Ca
         flush=True,
     )
     return {"answers": len(tally.answers), "wrong": wrong, "shed": tally.shed, "failed_after": after.failed}
-
-
-def kill_under_load(
-    folder: Path, checkpoint: Path, make: Callable[[], Body], direct: Callable[..., list[float]]
-) -> Body:
-    """SIGKILL under 16 clients, started again on the same port: clients that repeat lose nothing."""
-    port = free_port()
-    with server(folder, checkpoint, port=port) as (url, process):
-        found: list[Tally] = []
-        loading = threading.Thread(target=lambda: found.append(run(url, make, 16, 20.0)))
-        loading.start()
-        time.sleep(3)
-        process.kill()
-        process.wait()
-        with server(folder, checkpoint, port=port):
-            loading.join()
-    tally = found[0]
-    wrong = check(tally, direct)
-    print(
-        f"kill -9 and restart: {len(tally.answers)} answers ({wrong} wrong), {tally.repeated} repeated, "
-        f"{tally.failed} lost",
-        flush=True,
-    )
-    return {"answers": len(tally.answers), "wrong": wrong, "repeated": tally.repeated, "lost": tally.failed}
 
 
 if __name__ == "__main__":
