@@ -32,7 +32,7 @@ def load_corpus(tables: Tables, collection: str) -> Corpus:
 def candidate_pairs(context: dg.AssetExecutionContext, collections: Collections, tables: Tables) -> pl.DataFrame:
     """Let the blocking strategies propose texts for each image, and the evidence model keep the best."""
     collection = collections.get(context.partition_key)
-    candidates = select_candidates(collection, load_corpus(tables, collection.name))
+    candidates = select_candidates(collection, load_corpus(tables, collection.name), last_use=True)
     context.add_output_metadata(
         {name: dg.MetadataValue.json(dict(part)) for name, part in candidates.diagnostics.items()}
     )

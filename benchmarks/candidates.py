@@ -80,7 +80,7 @@ def measure(folder: Path) -> dict[str, float]:
     tables_gb = peak_gb()
     index = clock(lambda: corpus.fields)
     kept = []
-    select = clock(lambda: kept.append(select_candidates(collection, corpus)))
+    select = clock(lambda: kept.append(select_candidates(collection, corpus, last_use=True)))
     pairs, diagnostics = kept[0]
     return {
         "passages": len(corpus.chunks),
@@ -164,7 +164,7 @@ def clock(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def peak_gb() -> float:
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9, 2)
 
 
 if __name__ == "__main__":

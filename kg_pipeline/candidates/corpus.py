@@ -39,14 +39,22 @@ class Corpus:
         other.__dict__.update(fields=self.fields, meaning=self.meaning)
         return other
 
+    def forget_texts(self) -> None:
+        """Give back the texts of passages, half of what the tables take, once all that is asked of them is known."""
+        _ = self.fields, self.meaning
+        self.__dict__["chunks"] = self.chunks.drop("text", "heading_path")
+
+    def forget_scores(self) -> None:
+        """Give back most of what was derived, which is more than the tables; only rows and ids are known from now."""
+        self.fields.forget_scores()
+        for derived in ("meaning", "passage_votes", "folder_votes", "places_inside"):
+            self.__dict__.pop(derived, None)
+
     @cached_property
     def meaning(self) -> Meaning:
         """Vectors of pictures and passages, as far as the collection has them."""
         fields = self.fields
-        queries = picture_texts(fields.images)
-        texts = self.chunks.select("chunk_id", "text_sha256")
-        passages = fields.chunk_ids.rename("chunk_id").to_frame().join(texts, on="chunk_id", maintain_order="left")
-        return meaning(self.embeddings, queries["text_sha256"], passages["text_sha256"])
+        return meaning(self.embeddings, picture_texts(fields.images)["text_sha256"], fields.chunk_hashes)
 
     @cached_property
     def visible_references(self) -> pl.DataFrame:

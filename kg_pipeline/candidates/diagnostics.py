@@ -20,27 +20,33 @@ class Tally:
     def __init__(self, corpus: Corpus) -> None:
         self._corpus = corpus
         self._proposed: Counter[str] = Counter()
-        self._caps: dict[str, int | float] = {}
+        self._caps: Counter[str] = Counter({"proposed": 0, "cut": 0, "kept_by_text_quota_only": 0})
+        self._sets: Counter[int] = Counter()
+        self._images: list[pl.Series] = []
 
     def count_proposed(self, proposed: Mapping[str, Best]) -> None:
         """Proposals of each strategy for some pictures."""
         self._proposed.update({name: len(rows) for name, (rows, _, _) in proposed.items()})
 
     def count_capped(self, by_image: pl.Series, by_text: pl.Series, strategies: pl.Series) -> None:
-        """What each cap lets through of all proposed pairs."""
+        """What each cap lets through of the proposed pairs of some pictures."""
         proposed = strategies != BIT[REFERENCE]
-        self._caps = {
-            "proposed": int(proposed.sum()),
-            "cut": int((proposed & ~by_image & ~by_text).sum()),
-            "kept_by_text_quota_only": int((~by_image & by_text).sum()),
-        }
+        self._caps.update(
+            proposed=int(proposed.sum()),
+            cut=int((proposed & ~by_image & ~by_text).sum()),
+            kept_by_text_quota_only=int((~by_image & by_text).sum()),
+        )
 
-    def diagnostics(self, passages: pl.DataFrame, concepts: pl.DataFrame) -> Diagnostics:
-        """`passages` and `concepts` are what blocking returns."""
+    def count_kept(self, pairs: pl.DataFrame) -> None:
+        """Pairs of some pictures that survive: image and strategies (bits)."""
+        self._sets.update(dict(pairs.group_by("strategies").len().iter_rows()))
+        self._images.append(pairs["image"].unique())
+
+    def diagnostics(self, concepts: pl.DataFrame) -> Diagnostics:
+        """`concepts` is what blocking returns."""
         corpus = self._corpus
-        sets = passages.group_by("strategies").len()
         counted = [
-            *zip(strategy_lists(sets["strategies"]).to_list(), sets["len"].to_list(), strict=True),
+            *zip(strategy_lists(pl.Series(list(self._sets), dtype=pl.UInt8())), self._sets.values(), strict=True),
             *concepts.group_by("strategies").len().iter_rows(),
         ]
         kept: Counter[str] = Counter()
@@ -53,16 +59,14 @@ class Tally:
         for names in concepts["strategies"].to_list():
             self._proposed.update(names)
         possible = len(corpus.images) * (len(corpus.chunks) + len(corpus.concepts))
-        pairs = len(passages) + len(concepts)
-        with_pairs = pl.concat(
-            [corpus.fields.image_ids.gather(passages["image"].unique()), concepts["image_id"].unique()]
-        )
+        pairs = self._sets.total() + len(concepts)
+        with_pairs = pl.concat([*map(corpus.fields.image_ids.gather, self._images), concepts["image_id"].unique()])
         return {
             "proposed": _sorted(self._proposed),
             "pairs": _sorted(kept),
             "pairs_of_one_strategy_only": _sorted(alone),
             "overlap": _sorted(overlap),
-            "caps": self._caps,
+            "caps": dict(self._caps),
             "total": {
                 "pairs": pairs,
                 "possible": possible,

@@ -10,25 +10,15 @@ from numpy.typing import NDArray
 
 from kg_pipeline.candidates.folders import FolderFit, document_stem, translation_key
 from kg_pipeline.candidates.image_words import read_image_words
+from kg_pipeline.candidates.matching import Bm25, Bm25Texts, Field, IdfCosine, IdfShare, WithinGroups
 from kg_pipeline.candidates.quotations import cues, labels_of, lines_of
 from kg_pipeline.candidates.reading import read_texts, squashed
-from kg_pipeline.candidates.sparse import (
-    Bm25,
-    Field,
-    IdfCosine,
-    IdfShare,
-    Integers,
-    Places,
-    Rows,
-    Scores,
-    WithinGroups,
-    pairs_of,
-)
+from kg_pipeline.candidates.sparse import Integers, Places, Rows, Scores, pairs_of
 from kg_pipeline.candidates.tokens import Vocabulary
 
 # b of BM25: headings and titles are short by nature, so their length says less than that of prose.
 B_BODY, B_HEADING, B_TITLE = 0.75, 0.5, 0.3
-# What the best text needs for full marks (see sparse.ENOUGH_BM25): lines and labels as rare as 1 in 150 passages.
+# What the best text needs for full marks (see matching.ENOUGH_BM25): lines and labels as rare as 1 in 150 passages.
 ENOUGH_RARITY, ENOUGH_OF_RARITY, ENOUGH_COSINE = 5.0, 0.8, 0.05
 ENOUGH_IN_DOCUMENT = 4.0
 """The same of a document: two words that no other of its ten passages has."""
@@ -55,11 +45,12 @@ class Fields:
         images: pl.DataFrame,
         image_texts: pl.DataFrame,
     ) -> None:
-        chunks = chunks.join(documents, on="document_id", how="semi").sort("document_id", "index")
+        columns = ["chunk_id", "document_id", "index", "heading_path", "text", "text_sha256"]
+        chunks = chunks.select(columns).join(documents, on="document_id", how="semi").sort("document_id", "index")
         documents = documents.join(chunks, on="document_id", how="semi").sort("document_id")
         self.images = read_image_words(image_files, images, image_texts)
         self.image_ids = pl.Series([image.image_id for image in self.images], dtype=pl.String())
-        self.chunk_ids = chunks["chunk_id"]
+        self.chunk_ids, self.chunk_hashes = chunks["chunk_id"], chunks["text_sha256"]
         self.document_ids = documents["document_id"]
         self.chunk_document = self.document_ids.search_sorted(chunks["document_id"]).to_numpy().astype(np.int32)
         """For each passage its document; passages of a document stand together."""
@@ -76,6 +67,13 @@ class Fields:
 
     def _index(self, chunks: pl.DataFrame, paths: list[str], titles: pl.Series) -> None:
         vocabulary, images, texts = self.vocabulary, self.images, chunks["text"]
+        # First what takes most while it is made, then what stays.
+        letters = Rows.of_characters(" ".join(image.names) for image in images).triples()
+        trigrams = IdfShare(
+            letters,
+            (part.triples() for batch in squashed(texts) for part in Rows.of_squashed(batch.to_list()).batches()),
+        )
+        phrases, labels = lines_of(images, texts), labels_of(images, texts)
         body = read_texts(vocabulary, texts)
         heading = read_texts(vocabulary, chunks["heading_path"].list.join(" ", ignore_nulls=True).fill_null(""))
         full = [f"{title or ''} {document_stem(path)}" for title, path in zip(titles, paths, strict=True)]
@@ -86,34 +84,35 @@ class Fields:
         line = read_texts(vocabulary, lines, learn=False)
         read, read_pairs = line.regroup(owner, len(images)), line.pairs().regroup(owner, len(images))
         self.folders = FolderFit(images, paths, full, vocabulary)
-        name_body = Bm25(name, body.batches(), B_BODY)
-        self._passages: dict[str, Field | IdfShare | WithinGroups] = {
+        passages = Bm25Texts((name, read), body.batches(), B_BODY)
+        bigrams = Bm25Texts((read_pairs,), (batch.pairs() for batch in body.batches()), B_BODY)
+        documents = Bm25Texts((name, read), body.regroup(self.chunk_document, len(paths)).batches(), B_BODY)
+        headings = Bm25Texts((name, read), heading.batches(), B_HEADING)
+        stems = Bm25Texts((name,), title.batches(), B_TITLE)
+        usual = body.lengths.sum() / max(body.count, 1)
+        length = np.minimum(body.lengths / max(usual, 1), LONGEST).astype(np.float32)
+        del body, heading
+        name_body = Bm25(name, passages)
+        self._passages: dict[str, Field | Bm25 | IdfShare | WithinGroups] = {
             "name_body": name_body,
             "name_in_document": WithinGroups(name_body, self.chunk_document),
-            "ocr_body": Bm25(read, body.batches(), B_BODY),
-            "ocr_heading": Bm25(read, heading.batches(), B_HEADING),
-            "name_heading": Bm25(name, heading.batches(), B_HEADING),
-            "ocr_bigrams": Bm25(read_pairs, (batch.pairs() for batch in body.batches()), B_BODY),
+            "ocr_body": Bm25(read, passages),
+            "ocr_heading": Bm25(read, headings),
+            "name_heading": Bm25(name, headings),
+            "ocr_bigrams": Bm25(read_pairs, bigrams),
+            "name_trigrams": trigrams,
+            "phrase": phrases,
+            "ui_labels": labels,
         }
-        whole = body.regroup(self.chunk_document, len(paths))
-        self._documents: dict[str, Field] = {
-            "name_title": Bm25(name, title.batches(), B_TITLE),
-            "name_document": Bm25(name, whole.batches(), B_BODY),
-            "ocr_document": Bm25(read, whole.batches(), B_BODY),
+        self._documents: dict[str, Field | Bm25] = {
+            "name_title": Bm25(name, stems),
+            "name_document": Bm25(name, documents),
+            "ocr_document": Bm25(read, documents),
+            "title_trigrams": IdfCosine(letters, Rows.of_characters(full).triples()),
         }
         fields = {**self._passages, **self._documents}
         self.floors = {each: field.enough for each, field in fields.items() if isinstance(field, Bm25)}
         """Name of each relative field: what the best text of a picture needs for full marks."""
-        usual = body.lengths.sum() / max(body.count, 1)
-        length = np.minimum(body.lengths / max(usual, 1), LONGEST).astype(np.float32)
-        del body, whole, heading
-        letters = Rows.of_characters(" ".join(image.names) for image in images).triples()
-        self._passages["name_trigrams"] = IdfShare(
-            letters, (Rows.of_squashed(batch.to_list()).triples() for batch in squashed(texts))
-        )
-        self._documents["title_trigrams"] = IdfCosine(letters, Rows.of_characters(full).triples())
-        self._passages["phrase"] = lines_of(images, texts)
-        self._passages["ui_labels"] = labels_of(images, texts)
         enough_rarity = min(ENOUGH_RARITY, ENOUGH_OF_RARITY * math.log1p(len(texts)))
         self.floors |= {"phrase": enough_rarity, "ui_labels": enough_rarity}
         self.floors |= {"title_trigrams": ENOUGH_COSINE, "folder_overlap": self.folders.enough_overlap}
@@ -121,6 +120,11 @@ class Fields:
         self.of_passage = {"cue_words": cues(texts), "passage_length": length}
         self.of_document = {"document_length": _log_lengths(np.diff(self.first_passage))}
         """What holds for a passage or a document whatever the picture."""
+
+    def forget_scores(self) -> None:
+        """Give back what scores are computed from."""
+        self._passages, self._documents = {}, {}
+        del self.folders, self.vocabulary
 
     def passages(self, rows: Integers, places: Places) -> dict[str, Scores]:
         """Named scores, not yet relative, of pictures on the passages that are looked at for each."""
@@ -140,7 +144,7 @@ class Fields:
 
         Pairs of place in `rows` and row of passage.
         """
-        fields = [field for field in self._passages.values() if isinstance(field, Field)]
+        fields = [field for field in self._passages.values() if isinstance(field, Field | Bm25)]
         return _joined(pairs_of(field.best(rows, count)) for field in fields)
 
     def best_documents(self, rows: Integers, count: int) -> tuple[Integers, Integers]:

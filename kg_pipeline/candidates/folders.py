@@ -9,9 +9,9 @@ from scipy import sparse
 
 from kg_pipeline.candidates.directories import Directories
 from kg_pipeline.candidates.image_words import ImageWords
+from kg_pipeline.candidates.matching import Field
 from kg_pipeline.candidates.sparse import (
     Columns,
-    Field,
     Integers,
     Matrix,
     Places,

@@ -1,4 +1,7 @@
-"""The inner loop: scores of chosen pairs of sparse rows, compiled on first use and kept beside the source."""
+"""The inner loops: scores of chosen pairs of sparse rows, compiled on first use and kept beside the source.
+
+Sums run over ascending columns, as in scipy's product, so that both give the same bits.
+"""
 
 from typing import Any
 
@@ -7,27 +10,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 Side = tuple[NDArray[np.int64], NDArray[Any], NDArray[np.float32]]
-"""indptr, indices (sorted in each row) and data of a CSR matrix; without data it holds ones."""
+"""indptr, indices (sorted in each row) and data of a CSR matrix."""
+Bm25Side = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[Any], NDArray[np.float32], NDArray[np.float32]]
+"""indptr, indices, counts, norm of each row, IDF of each column."""
 
+SATURATION = np.float32(2.2)
+"""k1 + 1 of BM25."""
+FAR = 255
+"""A byte that says: so much further, and it goes on."""
 
 # Not numba's own threads: its default layer must not be entered by two threads of a process at once, and could not be
 # kept on disk. The lock of the interpreter is released instead.
-@numba.njit(nogil=True, cache=True)  # type: ignore[misc, unused-ignore]
+compiled = numba.njit(nogil=True, cache=True)
+
+
+@compiled  # type: ignore[misc, unused-ignore]
 def pair_products(
+    columns: int,
     query: Side,
     text: Side,
     rows: NDArray[np.int64],
     places: NDArray[np.int32],
     result: NDArray[np.float32],
-    columns: int,
 ) -> None:
-    """Product of query `rows[i]` with text `places[i, j]` for all i and j into `result`, 0 where the place is negative.
-
-    Sums run over ascending columns, as in scipy's product, so that both give the same bits.
-    """
+    """Product of query `rows[i]` with text `places[i, j]` for all i and j into `result`, 0 where the place is < 0."""
     query_start, query_column, query_value = query
     text_start, text_column, text_value = text
-    weighted = len(text_value) > 0
     weights = np.zeros(columns, np.float32)
     for i in range(len(rows)):
         first, last = query_start[rows[i]], query_start[rows[i] + 1]
@@ -40,7 +48,112 @@ def pair_products(
                 for k in range(text_start[chosen], text_start[chosen + 1]):
                     weight = weights[text_column[k]]
                     if weight != 0:
-                        total += weight * text_value[k] if weighted else weight
+                        total += weight * text_value[k]
+            result[i, j] = total
+        for k in range(first, last):
+            weights[query_column[k]] = 0
+
+
+@compiled  # type: ignore[misc, unused-ignore]
+def bm25_products(
+    query: Side, text: Bm25Side, rows: NDArray[np.int64], places: NDArray[np.int32], result: NDArray[np.float32]
+) -> None:
+    """BM25 of query `rows[i]` on text `places[i, j]`, as `pair_products`."""
+    query_start, query_column, query_value = query
+    text_start, text_column, counts, norm, idf = text
+    weights = np.zeros(len(idf), np.float32)
+    for i in range(len(rows)):
+        first, last = query_start[rows[i]], query_start[rows[i] + 1]
+        for k in range(first, last):
+            weights[query_column[k]] = query_value[k]
+        for j in range(places.shape[1]):
+            total = np.float32(0)
+            chosen = places[i, j]
+            if chosen >= 0 and first < last:
+                for k in range(text_start[chosen], text_start[chosen + 1]):
+                    weight = weights[text_column[k]]
+                    if weight != 0:
+                        count = np.float32(counts[k])
+                        total += weight * (count * SATURATION / (count + norm[chosen]) * idf[text_column[k]])
+            result[i, j] = total
+        for k in range(first, last):
+            weights[query_column[k]] = 0
+
+
+@compiled  # type: ignore[misc, unused-ignore]
+def bm25_postings(
+    text: Bm25Side,
+    wanted: NDArray[np.bool_],
+    ends: NDArray[np.int64],
+    texts: NDArray[np.int32],
+    values: NDArray[np.float32],
+) -> None:
+    """The texts of each wanted column, ascending, and its BM25 in them; `ends` says where each begins, and is moved."""
+    text_start, text_column, counts, norm, idf = text
+    for row in range(len(norm)):
+        for k in range(text_start[row], text_start[row + 1]):
+            column = text_column[k]
+            if wanted[column]:
+                count = np.float32(counts[k])
+                texts[ends[column]] = row
+                values[ends[column]] = count * SATURATION / (count + norm[row]) * idf[column]
+                ends[column] += 1
+
+
+@compiled  # type: ignore[misc, unused-ignore]
+def packed(starts: NDArray[Any], columns: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Ascending columns of each row as distances from one to the next, and how many bytes each row takes.
+
+    A byte below FAR ends a distance; the first is that from -1.
+    """
+    size = np.zeros(len(starts) - 1, np.int64)
+    for row in range(len(size)):
+        before = -1
+        for k in range(starts[row], starts[row + 1]):
+            size[row] += (columns[k] - before) // FAR + 1
+            before = columns[k]
+    distances = np.empty(size.sum(), np.uint8)
+    place = 0
+    for row in range(len(size)):
+        before = -1
+        for k in range(starts[row], starts[row + 1]):
+            distance = columns[k] - before
+            while distance >= FAR:
+                distances[place] = FAR
+                distance -= FAR
+                place += 1
+            distances[place] = distance
+            place += 1
+            before = columns[k]
+    return distances, size
+
+
+@compiled  # type: ignore[misc, unused-ignore]
+def pair_shares(
+    columns: int,
+    query: Side,
+    starts: NDArray[np.int64],
+    distances: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    places: NDArray[np.int32],
+    result: NDArray[np.float32],
+) -> None:
+    """Sum of the weights of query `rows[i]` whose columns the packed text `places[i, j]` has, as `pair_products`."""
+    query_start, query_column, query_value = query
+    weights = np.zeros(columns, np.float32)
+    for i in range(len(rows)):
+        first, last = query_start[rows[i]], query_start[rows[i] + 1]
+        for k in range(first, last):
+            weights[query_column[k]] = query_value[k]
+        for j in range(places.shape[1]):
+            total = np.float32(0)
+            chosen = places[i, j]
+            if chosen >= 0 and first < last:
+                column = -1
+                for k in range(starts[chosen], starts[chosen + 1]):
+                    column += distances[k]
+                    if distances[k] < FAR:
+                        total += weights[column]
             result[i, j] = total
         for k in range(first, last):
             weights[query_column[k]] = 0

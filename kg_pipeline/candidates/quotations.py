@@ -5,8 +5,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from kg_pipeline.candidates.image_words import ImageWords
+from kg_pipeline.candidates.matching import Field
 from kg_pipeline.candidates.reading import batches, squashed
-from kg_pipeline.candidates.sparse import Columns, Field, Rows, matrix_of
+from kg_pipeline.candidates.sparse import Columns, Rows, matrix_of
 from kg_pipeline.candidates.tokens import CJK_CHARACTER, squash
 from kg_pipeline.candidates.verbatim import occurrences
 
@@ -31,7 +32,9 @@ def lines_of(images: list[ImageWords], texts: pl.Series) -> Field:
     row = np.repeat(np.arange(len(images)), [len(lines) for lines in of_image])
     needle, text = occurrences(needles, squashed(texts))
     hits = np.bincount(needle, minlength=len(needles))
-    weight = np.where(hits <= COMMON_LINE * len(texts), np.log1p(len(texts) / np.maximum(hits, 1)), 0)
+    rarity = np.log1p(len(texts) / np.maximum(hits, 1)).astype(np.float32)
+    weight = np.where(hits <= COMMON_LINE * len(texts), rarity, np.float32(0))
+    needle, text = needle.astype(np.int32), text.astype(np.int32)
     return Field(
         matrix_of(row, numbers, np.ones(len(row)), (len(images), len(needles))),
         matrix_of(text, needle, weight[needle], (len(texts), len(needles))),

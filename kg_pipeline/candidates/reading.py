@@ -13,7 +13,7 @@ import pyarrow as pa
 from kg_pipeline.candidates.sparse import Rows
 from kg_pipeline.candidates.tokens import CJK, STOP_WORDS, Vocabulary, is_mixed, run_words, stem
 
-BATCH = 20_000
+BATCH = 10_000
 """Texts read at once: about 1 MB of words in views of 16 bytes, and their characters as 4 bytes each."""
 
 _CJK = f"[{CJK}]"

@@ -25,7 +25,7 @@ PER_FIELD, DOCUMENTS_PER_FIELD = 100, 20
 """Best passages and documents that each field adds."""
 BEST_DOCUMENTS, NEAREST_DOCUMENTS, PASSAGES_OF_DOCUMENT = 20, 5, 40
 """Documents that are looked at with their passages, and how many of those."""
-PICTURES = 1_000
+PICTURES = 500
 """Pictures looked at at once."""
 BLOCK_CELLS = 1_000_000
 """Pictures times passages held at once, some fifty arrays of 4 bytes each: 200 MB."""

@@ -5,15 +5,18 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from kg_pipeline.candidates.sparse import Columns, Rows
+from kg_pipeline.candidates.sparse import Columns, Growing, Rows
 
-ANCHORS = (24, 12, 6, 3, 2)
-"""A string is looked up by as many of its first characters as it has of these; 3 and 2 are mostly Chinese."""
+ANCHORS = (32, 24, 20, 16, 14, 12, 10, 8, 6, 3, 2)
+"""A string is looked up by as many of its first characters as it has of these; 3 and 2 are mostly Chinese. In large
+steps many lines share their first word, and each place of that word is tried for all of them: 300,000 lines in 10,000
+passages take 0.7 s, with (24, 12, 6, 3, 2) 2.5 s."""
 BATCH_CHARACTERS = 2_000_000
 """Texts are read in batches, about ten arrays of 8 bytes per character: 160 MB."""
 
 Integers = NDArray[np.int64]
 
+_TEXT_BITS = 32
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that powers never vanish modulo 2^64
 
 
@@ -26,9 +29,13 @@ def occurrences(needles: Sequence[str], texts: Iterable[Iterable[str]]) -> tuple
     decides. 64-bit hashes, so a chance hit is about as likely as a broken disk.
     """
     anchors = [_Anchors(needles, size, longer) for size, longer in zip(ANCHORS, (None, *ANCHORS), strict=False)]
-    found = [_in_batch(anchors, batch, first) for batch, first in _batches(texts)]
-    pairs = np.unique(np.concatenate([np.empty((2, 0), np.int64), *found], axis=1), axis=1)
-    return pairs[0], pairs[1]
+    found = Growing(np.int64)
+    for batch, first in _batches(texts):
+        found.append(_in_batch(anchors, batch, first))
+    # Needle and text in one number each, sorted in place: in a large collection there are tens of millions.
+    pairs = found.array
+    pairs.sort()
+    return pairs >> _TEXT_BITS, pairs & ((1 << _TEXT_BITS) - 1)
 
 
 def _batches(texts: Iterable[Iterable[str]]) -> Iterator[tuple[list[str], int]]:
@@ -73,13 +80,13 @@ class _Anchors:
 
 
 def _in_batch(anchors: Sequence[_Anchors], texts: Sequence[str], first: int) -> Integers:
-    """Needle and text, (2, containments); `first` is the index of the first text."""
+    """Distinct numbers of a needle and, in the lower bits, a text; `first` is the index of the first text."""
     codes = _codes("\n".join(texts))
     lengths = np.array([len(text) for text in texts], np.int64)
     starts = np.cumsum(lengths + 1) - lengths - 1
     prefix = _prefix_hashes(codes)
     powers = np.concatenate([np.ones(1, np.uint64), np.cumprod(np.full(len(codes), _BASE))])
-    found = [np.empty((2, 0), np.int64)]
+    found = [np.empty(0, np.int64)]
     for anchor in anchors:
         if not len(anchor.needles) or len(codes) < anchor.size:
             continue
@@ -88,8 +95,9 @@ def _in_batch(anchors: Sequence[_Anchors], texts: Sequence[str], first: int) -> 
         fits = end <= len(codes)
         place, row, end = place[fits], row[fits], end[fits]
         same = prefix[end] - prefix[place] * powers[end - place] == anchor.wholes[row]
-        found.append(np.stack([anchor.needles[row[same]], np.searchsorted(starts, place[same], "right") - 1 + first]))
-    return np.unique(np.concatenate(found, axis=1), axis=1)
+        text = np.searchsorted(starts, place[same], "right") - 1 + first
+        found.append(anchor.needles[row[same]] << _TEXT_BITS | text)
+    return np.unique(np.concatenate(found))
 
 
 def _codes(text: str) -> NDArray[np.uint64]:

@@ -6,6 +6,7 @@ Byte-identical copies are one picture (one image_id), so a copy never votes for 
 import re
 from collections import defaultdict
 from pathlib import PurePosixPath
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
@@ -14,7 +15,8 @@ from scipy import sparse
 
 from kg_pipeline.candidates.fields import Fields
 from kg_pipeline.candidates.image_words import natural_key
-from kg_pipeline.candidates.sparse import Field, Integers, Matrix, Places, Scores, binary, cells, matrix_of, pairs_of
+from kg_pipeline.candidates.matching import Field
+from kg_pipeline.candidates.sparse import Integers, Matrix, Places, Scores, binary, cells, matrix_of, pairs_of
 
 # Added to the sum of the weights, so that one far sibling is no unanimous vote (reference measurements: 0.3).
 ABSTENTION = 0.3
@@ -27,6 +29,9 @@ BESIDE = 0.9
 LOOK_ALIKE, SERIES, SAME_SIZE = 2.0, 1.0, 0.5
 """Weights next to exp(-distance / 2) of neighbours in the folder."""
 
+Votes: TypeAlias = tuple[Integers, Integers, NDArray[np.float64]]
+"""Row of a picture, row of another, and how much the other's references count for it."""
+
 _DIGITS = re.compile(r"\d+")
 
 
@@ -35,7 +40,7 @@ def passage_votes(fields: Fields, images: pl.DataFrame, references: pl.DataFrame
     likeness = _likeness(fields, images)
     chunks = fields.chunk_rows(references["chunk_id"])
     used = _references(fields, references, chunks, len(fields.chunk_ids))
-    votes = likeness @ (used @ _spread(fields.chunk_document))
+    votes = likeness @ (used @ _spread(fields.chunk_document, used))
     total = likeness @ np.asarray(np.diff(used.indptr) > 0, np.float32)
     return _shares(votes, total)
 
@@ -43,7 +48,7 @@ def passage_votes(fields: Fields, images: pl.DataFrame, references: pl.DataFrame
 def places_inside(fields: Fields, places: pl.DataFrame) -> Matrix:
     """1 for the passages of `places` (image_id, chunk_id), less for those around them, (images, passages)."""
     lying = _references(fields, places, fields.chunk_rows(places["chunk_id"]), len(fields.chunk_ids))
-    near = sparse.csr_array(lying @ _spread(fields.chunk_document))
+    near = sparse.csr_array(lying @ _spread(fields.chunk_document, lying))
     near.data = np.minimum(near.data, BESIDE)
     near = sparse.csr_array(near.maximum(lying))
     near.sort_indices()
@@ -91,39 +96,59 @@ class FolderVotes:
 
 def _likeness(fields: Fields, frame: pl.DataFrame) -> Matrix:
     images = fields.images
-    size = dict(zip(frame["image_id"], zip(frame["width"], frame["height"], strict=True), strict=True))
-    weights: dict[tuple[int, int], float] = defaultdict(float)
-    folders: dict[str, list[tuple[tuple[tuple[int, int, str], ...], int, str]]] = defaultdict(list)
+    folders: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for row, image in enumerate(images):
         for path in image.paths:
             folder, _, name = path.rpartition("/")
-            folders[folder].append((natural_key(name), row, PurePosixPath(name).stem))
-    for folder in sorted(folders):
-        members = sorted(folders[folder])
-        for here, (_, row, name) in enumerate(members):
-            for distance, (_, other, other_name) in enumerate(members[here + 1 : here + 1 + NEIGHBOURS], start=1):
-                weight = np.exp(-distance / 2)
-                if _series(name) and _series(name) == _series(other_name):
-                    weight += SERIES / distance
-                if size[images[row].image_id][0] and size[images[row].image_id] == size[images[other].image_id]:
-                    weight += SAME_SIZE
-                weights[row, other] += weight
-                weights[other, row] += weight
+            folders[folder].append((name, row))
+    members = [_in_natural_order(folders[folder]) for folder in sorted(folders)]
+    votes = _neighbours(members, frame.sort("image_id")), _look_alikes(fields, frame)
+    here, there, weight = (np.concatenate(parts) for parts in zip(*votes, strict=True))
+    count = max(1, len(images))
+    pairs, place = np.unique(here * count + there, return_inverse=True)
+    total = np.bincount(place, weight, len(pairs))  # adds up in order
+    here, there = pairs // count, pairs % count
+    others = here != there
+    return matrix_of(here[others], there[others], total[others], (len(images), len(images)))
+
+
+def _in_natural_order(members: list[tuple[str, int]]) -> list[tuple[int, str]]:
+    """Row and series of the pictures of a folder."""
+    ordered = sorted((natural_key(name), row, PurePosixPath(name).stem) for name, row in members)
+    return [(row, _series(stem)) for _, row, stem in ordered]
+
+
+def _neighbours(members: list[list[tuple[int, str]]], frame: pl.DataFrame) -> Votes:
+    """Of pictures that stand near each other in a folder; `frame` is the table images in the order of rows."""
+    row = np.array([row for each in members for row, _ in each], np.int64)
+    folder = np.repeat(np.arange(len(members)), [len(each) for each in members])
+    known = {"": 0}
+    series = np.array([known.setdefault(name, len(known)) for each in members for _, name in each], np.int64)
+    width, height = (frame[side].fill_null(0).to_numpy().astype(np.int64)[row] for side in ("width", "height"))
+    found = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))]
+    for distance in range(1, NEIGHBOURS + 1):
+        first = np.flatnonzero(folder[:-distance] == folder[distance:])
+        other = first + distance
+        weight = np.full(len(first), np.exp(-distance / 2))
+        weight[(series[first] > 0) & (series[first] == series[other])] += SERIES / distance
+        same_size = (width[first] == width[other]) & (height[first] == height[other])
+        weight[(width[first] > 0) & same_size] += SAME_SIZE
+        found += [(first, other, weight), (other, first, weight)]
+    here, there, weight = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    # A picture that lies in several folders gets its weights in their order.
+    order = np.lexsort((np.abs(there - here), np.minimum(here, there)))
+    return row[here[order]], row[there[order]], weight[order]
+
+
+def _look_alikes(fields: Fields, frame: pl.DataFrame) -> Votes:
     groups: dict[str, list[int]] = defaultdict(list)
     for image_id, group in frame.select("image_id", "duplicate_group").drop_nulls().iter_rows():
         groups[group].append(fields.image_row[image_id])
-    for group in sorted(groups):
-        members_of_group = sorted(groups[group])[: 2 * NEIGHBOURS]  # a few look-alikes say what a thousand would
-        for row in members_of_group:
-            for other in members_of_group:
-                weights[row, other] += LOOK_ALIKE
-    pairs = [(row, other, weight) for (row, other), weight in sorted(weights.items()) if row != other]
-    return matrix_of(
-        np.array([row for row, _, _ in pairs], np.int64),
-        np.array([other for _, other, _ in pairs], np.int64),
-        np.array([weight for _, _, weight in pairs], np.float64),
-        (len(images), len(images)),
-    )
+    # A few look-alikes say what a thousand would.
+    few = [sorted(groups[group])[: 2 * NEIGHBOURS] for group in sorted(groups)]
+    pairs = [(row, other) for members in few for row in members for other in members]
+    here, there = np.array(pairs, np.int64).reshape(-1, 2).T
+    return here, there, np.full(len(pairs), LOOK_ALIKE)
 
 
 def _series(name: str) -> str:
@@ -138,20 +163,26 @@ def _references(fields: Fields, references: pl.DataFrame, texts: Integers, count
     return binary(used)
 
 
-def _spread(chunk_document: Integers) -> Matrix:
-    """How much a vote for one passage is one for another of the same document, (passages, passages)."""
+def _spread(chunk_document: Integers, used: Matrix) -> Matrix:
+    """How much a vote for one passage is one for another of the same document, (passages, passages).
+
+    Only of the passages that are `used`, (pictures, passages): in a large collection those are few.
+    """
     count = len(chunk_document)
-    rows, columns, values = [np.arange(count)], [np.arange(count)], [np.ones(count)]
-    for distance in range(1, min(PASSAGE_REACH, count - 1) + 1):
-        first = np.flatnonzero(chunk_document[:-distance] == chunk_document[distance:])
-        rows += [first, first + distance]
-        columns += [first + distance, first]
-        values += [np.full(2 * len(first), np.exp(-distance / PASSAGE_SPREAD))]
+    voted = np.unique(used.indices).astype(np.int64)
+    rows, columns, values = [voted], [voted], [np.ones(len(voted))]
+    for step in range(-PASSAGE_REACH, PASSAGE_REACH + 1):
+        inside = voted[(voted + step >= 0) & (voted + step < count)] if step else voted[:0]
+        first = inside[chunk_document[inside] == chunk_document[inside + step]]
+        rows.append(first)
+        columns.append(first + step)
+        values.append(np.full(len(first), np.exp(-abs(step) / PASSAGE_SPREAD)))
     return matrix_of(np.concatenate(rows), np.concatenate(columns), np.concatenate(values), (count, count))
 
 
 def _shares(votes: Matrix, total: NDArray[np.float32]) -> Matrix:
-    shares = sparse.csr_array(votes.multiply((1 / (np.maximum(total, 0) + ABSTENTION))[:, None]))
+    shares = sparse.csr_array(votes)
+    shares.data *= np.repeat(1 / (np.maximum(total, 0) + ABSTENTION), np.diff(shares.indptr))
     shares.data[np.abs(shares.data) < 1e-6] = 0
     shares.eliminate_zeros()
     shares.sort_indices()

@@ -7,8 +7,9 @@ import polars as pl
 
 from kg_pipeline.candidates import Corpus
 from kg_pipeline.candidates.fields import B_BODY, Fields
+from kg_pipeline.candidates.matching import Bm25, Bm25Texts
 from kg_pipeline.candidates.reading import read_texts
-from kg_pipeline.candidates.sparse import Bm25, Rows, pairs_of
+from kg_pipeline.candidates.sparse import Rows, pairs_of
 from kg_pipeline.candidates.tokens import Vocabulary, tokens
 
 FILE_NAME = "file-name"
@@ -24,8 +25,8 @@ def file_name_baseline(corpus: Corpus, limit: int) -> pl.DataFrame:
     vocabulary = Vocabulary()
     body = read_texts(vocabulary, texts)
     names = [" ".join(PurePosixPath(path).stem for path in image.paths) for image in fields.images]
-    bm25 = Bm25(Rows.of([vocabulary.number(tokens(name)) for name in names]), body.batches(), B_BODY)
-    found = bm25.best(np.arange(len(names)), limit)
+    queries = Rows.of([vocabulary.number(tokens(name)) for name in names])
+    found = Bm25(queries, Bm25Texts((queries,), body.batches(), B_BODY)).best(np.arange(len(names)), limit)
     image, text = pairs_of(found)
     ranked = pl.DataFrame({"image": image, "text": text, "score": found.data}).sort(
         "image", "score", "text", descending=[False, True, False]

@@ -8,6 +8,7 @@ import polars as pl
 from kg_pipeline.candidates import Blocking, Corpus, Diagnostics, block, named
 from kg_pipeline.candidates.fusion import BIT, REFERENCE
 from kg_pipeline.candidates.shortlist import Shortlist
+from kg_pipeline.candidates.sparse import Integers
 from kg_pipeline.concepts import concept_texts
 from kg_pipeline.config import Collection
 from kg_pipeline.evidence.features import DIGITS, KEY, concept_features, passage_features, with_struct
@@ -23,20 +24,29 @@ class Candidates(NamedTuple):
     diagnostics: Diagnostics
 
 
-def select_candidates(collection: Collection, corpus: Corpus) -> Candidates:
-    """Per image and text kind the best `scoring.candidates` of what blocking proposes, and all reference pairs."""
+def select_candidates(collection: Collection, corpus: Corpus, last_use: bool = False) -> Candidates:
+    """Per image and text kind the best `scoring.candidates` of what blocking proposes, and all reference pairs.
+
+    On its `last_use` the corpus gives back texts and scores as early as it can, and is of no use afterwards.
+    """
     limit = collection.scoring.candidates
-    blocking = block(collection, corpus, _Examination(corpus, limit))
-    chunks = _best_chunks(blocking, limit)
+    blocking = block(collection, corpus, _Examination(corpus, limit), last_use)
     concepts = _best_concepts(blocking, limit)
-    cut: dict[str, int | float] = {
-        "pairs": len(chunks) + len(concepts),
-        "cut_by_evidence": len(blocking.passages) + len(blocking.concepts) - len(chunks) - len(concepts),
-    }
-    kept = pl.concat([chunks, concepts.select(chunks.columns)]).join(
-        text_hashes(corpus), on=["text_kind", "text_id"], how="left"
-    )
-    return Candidates(TABLES["candidate_pairs"].conform(kept), {**blocking.diagnostics, "selected": cut})
+    pairs = pl.concat(_of_block(blocking, *each, concepts, limit) for each in blocking.details)
+    proposed = blocking.diagnostics["total"]["pairs"]
+    cut: dict[str, int | float] = {"pairs": len(pairs), "cut_by_evidence": proposed - len(pairs)}
+    return Candidates(pairs, {**blocking.diagnostics, "selected": cut})
+
+
+def _of_block(
+    blocking: Blocking, images: Integers, details: pl.DataFrame, concepts: pl.DataFrame, limit: int
+) -> pl.DataFrame:
+    """The rows of candidate_pairs of some pictures, sorted; blocks of ascending pictures make the table."""
+    chunks = _best_chunks(blocking, details, limit)
+    if len(concepts):
+        ids = blocking.corpus.fields.image_ids.gather(images).to_frame("image_id")
+        chunks = pl.concat([chunks, concepts.join(ids, on="image_id", how="semi").select(chunks.columns)])
+    return TABLES["candidate_pairs"].conform(chunks)
 
 
 class _Examination:
@@ -78,27 +88,29 @@ def _may_be_best(corpus: Corpus, pairs: pl.DataFrame, limit: int) -> pl.DataFram
     )
 
 
-def _best_chunks(blocking: Blocking, limit: int) -> pl.DataFrame:
-    """The rows of candidate_pairs without the hash, in order."""
+def _best_chunks(blocking: Blocking, details: pl.DataFrame, limit: int) -> pl.DataFrame:
+    """The rows of candidate_pairs, in order."""
     kept = (
-        blocking.details.sort("image", "log_odds", "fused_score", "order", descending=[False, True, True, False])
+        details.sort("image", "log_odds", "fused_score", "order", descending=[False, True, True, False])
         .with_columns(nth=pl.int_range(1, pl.len() + 1).over("image"))
         .filter((pl.col("nth") <= limit) | ((pl.col("strategies") & BIT[REFERENCE]) > 0))
         .with_columns(position=pl.int_range(1, pl.len() + 1).over("image"))
         .drop("log_odds", "nth", "order")
         .with_columns(pl.col(list(PASSAGE.weights)).cast(pl.Float64).round(DIGITS))
     )
-    return with_struct(named(blocking.corpus, kept))
+    hashes = blocking.corpus.fields.chunk_hashes.gather(kept["text"]).alias("text_sha256")
+    return with_struct(named(blocking.corpus, kept.with_columns(hashes)))
 
 
 def _best_concepts(blocking: Blocking, limit: int) -> pl.DataFrame:
     """The same for concepts."""
+    hashes = concept_texts(blocking.corpus.concepts).select(text_id="concept_id", text_sha256="text_sha256")
     claims = pl.DataFrame(schema={"image_id": pl.String(), "chunk_id": pl.String(), "log_odds": pl.Float64()})
-    if "log_odds" in blocking.passages.columns:
-        fields = blocking.corpus.fields
-        claims = blocking.passages.select(
-            fields.image_ids.gather(blocking.passages["image"]).alias("image_id"),
-            fields.chunk_ids.gather(blocking.passages["text"]).alias("chunk_id"),
+    if not blocking.corpus.concepts.is_empty():
+        fields, passages = blocking.corpus.fields, blocking.passages
+        claims = passages.select(
+            fields.image_ids.gather(passages["image"]).alias("image_id"),
+            fields.chunk_ids.gather(passages["text"]).alias("chunk_id"),
             "log_odds",
         )
     featured = with_struct(concept_features(blocking.corpus, blocking.concepts.sort(KEY), claims))
@@ -108,13 +120,5 @@ def _best_concepts(blocking: Blocking, limit: int) -> pl.DataFrame:
         .with_columns(position=pl.int_range(1, pl.len() + 1).over("image_id"))
         .filter(pl.col("position") <= limit)
         .drop("log_odds")
+        .join(hashes, on="text_id", how="left")
     )
-
-
-def text_hashes(corpus: Corpus) -> pl.DataFrame:
-    """text_kind, text_id, text_sha256 of every text that can be scored."""
-    chunks = corpus.chunks.select(pl.lit("chunk").alias("text_kind"), text_id="chunk_id", text_sha256="text_sha256")
-    concepts = concept_texts(corpus.concepts).select(
-        pl.lit("concept").alias("text_kind"), text_id="concept_id", text_sha256="text_sha256"
-    )
-    return pl.concat([chunks, concepts])

@@ -5,10 +5,10 @@ from collections import Counter
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import sparse
 
+from kg_pipeline.candidates.matching import TextIndex
 from kg_pipeline.candidates.reading import read_texts
-from kg_pipeline.candidates.sparse import Columns, Rows, bm25_weights
+from kg_pipeline.candidates.sparse import Columns, Rows
 from kg_pipeline.candidates.tokens import Vocabulary, tokens
 
 # b as in candidates.fields: headings are short by nature, so their length says less than that of prose.
@@ -27,7 +27,7 @@ class WordIndex:
         words = Columns(Rows.of([range(len(self._vocabulary.ids))]))
         # By word: a question touches a few columns, however many passages there are.
         self._postings = [
-            (sparse.csc_array(bm25_weights([rows], words, b)[0]), weight)
+            (TextIndex(rows.batches(), words, b).postings(np.ones(len(words.keys), np.bool_)), weight)
             for rows, (_, weight, b) in zip(read, FIELDS, strict=True)
         ]
 

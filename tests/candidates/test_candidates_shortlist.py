@@ -10,9 +10,10 @@ from small_corpus import image_id, small_corpus
 
 from kg_pipeline.candidates import shortlist
 from kg_pipeline.candidates.directories import Directories
+from kg_pipeline.candidates.matching import Bm25, Bm25Texts, Field, IdfShare
 from kg_pipeline.candidates.reading import read_texts, squashed
 from kg_pipeline.candidates.shortlist import padded, places_in
-from kg_pipeline.candidates.sparse import Bm25, Field, Rows
+from kg_pipeline.candidates.sparse import Columns, Rows, binary, idf
 from kg_pipeline.candidates.tokens import Vocabulary, squash
 from kg_pipeline.evidence import select_candidates
 
@@ -130,7 +131,8 @@ def test_scores_of_pairs_are_cells_of_the_product(seed):
 
 def test_the_best_texts_are_found_by_their_rarest_words():
     texts = Rows.of([[0, 1], [0, 2], [0, 3], [0, 1, 1]])
-    field = Bm25(Rows.of([[0, 1], [9]]), [texts], 0.75)
+    queries = Rows.of([[0, 1], [9]])
+    field = Bm25(queries, Bm25Texts((queries,), [texts], 0.75))
     best = field.best(np.arange(2), 2)
     assert sorted(best[[0]].indices.tolist()) == [0, 3]
     assert best[[1]].nnz == 0
@@ -144,3 +146,33 @@ def test_padded_tables_hold_the_distinct_values_of_each_row(pairs):
         expected = sorted({value for other, value in pairs if other == row})
         assert table[row][table[row] >= 0].tolist() == expected
     assert table[rows, places_in(table, (rows, values))].tolist() == values.tolist()
+
+
+WORDS_OF_TEXTS = st.lists(st.lists(st.integers(0, 700), max_size=30), min_size=1, max_size=12)
+
+
+@given(WORDS_OF_TEXTS, WORDS_OF_TEXTS)
+@settings(deadline=None, max_examples=40)
+def test_packed_texts_score_as_the_products_of_whole_matrices(queries, texts):
+    asked, read = Rows.of(queries), Rows.of(texts)
+    places = np.tile(np.arange(len(texts), dtype=np.int32), (len(queries), 1))
+    rows = np.arange(len(queries))
+    columns = Columns(asked)
+    contained = read.matrix(columns)
+    weights = idf(contained)
+    share = (binary(asked.matrix(columns)).multiply(weights[None, :]) @ binary(contained).T).toarray()
+    largest = binary(asked.matrix(columns)).multiply(weights[None, :]).sum(axis=1)
+    share /= np.where(largest > 0, largest, 1)[:, None]
+    assert IdfShare(asked, [read]).scores(rows, places) == pytest.approx(share, abs=1e-5)
+
+    held = Bm25Texts((asked,), [read], 0.75)
+    every = np.ones(len(columns.keys), np.bool_)
+    counts = asked.matrix(columns)
+    counts.data = 1 + np.log(counts.data)
+    assert Bm25(asked, held).scores(rows, places) == pytest.approx((counts @ held.index.postings(every)).toarray())
+
+
+def test_a_word_that_a_text_repeats_more_often_than_a_byte_can_count_is_counted():
+    query = Rows.of([[1]])
+    often, seldom = Bm25Texts((query,), [Rows.of([[1] * 300])], 0.0), Bm25Texts((query,), [Rows.of([[1] * 44])], 0.0)
+    assert often.index.postings(np.ones(1, np.bool_)).data[0] > seldom.index.postings(np.ones(1, np.bool_)).data[0]

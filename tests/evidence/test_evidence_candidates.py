@@ -2,7 +2,9 @@ import polars as pl
 import pytest
 from small_corpus import best, chunk_of, image_id, small_corpus
 
+from kg_pipeline.candidates import shortlist
 from kg_pipeline.evidence import score_pairs, select_candidates
+from kg_pipeline.tables import TABLES
 
 ENGLISH = {
     "guide/radio.md": [
@@ -170,3 +172,21 @@ def test_the_same_corpus_gives_the_same_bytes(make_collection):
     )
     assert once.equals(again)
     assert once.schema == again.schema
+
+
+@pytest.mark.parametrize("whole", [0, 10_000])
+def test_what_is_given_back_on_the_last_use_is_not_missed(make_collection, monkeypatch, whole):
+    monkeypatch.setattr(shortlist, "WHOLE", whole)
+    monkeypatch.setattr(shortlist, "PICTURES", 2)
+    images = {f"guide/images/{name}.png": [] for name in ("radio", "motor", "camera", "brushless-motor", "red-wire")}
+    references = [("guide/radio.md", 0, "guide/images/radio.png"), ("guide/motor.md", 1, "guide/images/red-wire.png")]
+    glossary = {"camera": [], "motor": ["brushless motor"]}
+    kept, given_back = (
+        select_candidates(make_collection(), small_corpus(ENGLISH, images, references, glossary), last_use=last_use)
+        for last_use in (False, True)
+    )
+    assert given_back.pairs.equals(kept.pairs)
+    assert given_back.diagnostics == kept.diagnostics
+    assert given_back.pairs.select("image_id", "text_kind", "position").equals(
+        TABLES["candidate_pairs"].conform(given_back.pairs).select("image_id", "text_kind", "position")
+    )

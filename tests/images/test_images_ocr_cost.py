@@ -1,3 +1,5 @@
+from hashlib import sha256
+
 import pytest
 from pictures import save
 
@@ -39,3 +41,17 @@ def test_copies_of_a_known_picture_are_read_once(docs, inventory, make_collectio
 def test_a_collection_whose_pictures_are_not_to_be_read_costs_nothing(docs, make_collection, cache):
     save(docs / "a.png", 1)
     assert ocr_cost(make_collection(scoring={"ocr": False}), None, cache).pictures == 0
+
+
+def test_what_was_imported_before_the_first_run_costs_nothing(docs, make_collection, cache):
+    save(docs / "a.png", 1)
+    save(docs / "b.png", 2)
+    store_entry(cache, sha256((docs / "a.png").read_bytes()).hexdigest(), Entry("imported"))
+    assert ocr_cost(make_collection(), None, cache).pictures == 1
+
+
+def test_no_more_new_files_are_hashed_than_is_quick(docs, make_collection, cache, monkeypatch):
+    save(docs / "a.png", 1)
+    store_entry(cache, sha256((docs / "a.png").read_bytes()).hexdigest(), Entry("imported"))
+    monkeypatch.setitem(ocr_cost.__globals__, "HASHED_BYTES", 10)
+    assert ocr_cost(make_collection(), None, cache).pictures == 1
