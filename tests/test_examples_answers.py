@@ -40,6 +40,7 @@ def run(cache: Path, *, ocr: bool) -> dict[str, pl.DataFrame]:
     concepts = read_concepts(example, documents.documents, documents.chunks)
     found = inventory._asdict() | documents._asdict() | concepts._asdict()
     found["image_texts"] = read_image_texts(example, inventory, cache)
+    found["embeddings"] = TABLES["embeddings"].empty()
     corpus = Corpus(**{field.name: found[field.name] for field in fields(Corpus)})
     pairs = select_candidates(example, corpus).pairs
     found["visual_evidence"] = judge(example, corpus, pairs, score_pairs(pairs), TABLES["verdicts"].empty())
