@@ -1,12 +1,23 @@
 """No password, text or image content in any log, exception or metadata: all of HOME but its tables is searched."""
 
+import json
+import os
+import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
+import time
+import zipfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import anyio
 import pytest
+import urllib3
+from graph_servers import free_port
+from mcp import Client, StdioServerParameters, stdio_client
 from PIL import Image, ImageDraw, PngImagePlugin
 
 from kg_pipeline.graph import connection
@@ -182,3 +193,123 @@ def test_what_goes_wrong_tells_no_password_and_no_content(base, server, monkeypa
 
     captured = capfd.readouterr()
     assert_nothing_is_told(base, told + captured.out + captured.err + caplog.text)
+
+
+# --- what serves: a question is content too, and its answers go to whoever asked, not into a log
+
+TOKEN = "axolotl-token-of-some-length"
+QUESTION = "narwhaltext gaurquestion"
+ASKED = (*CONTENT, *PASSWORDS, "gaurquestion", "axolotl", "dikdik")
+REQUESTS = {
+    "/api/search": {"query": QUESTION},
+    "/api/rerank": {"query": QUESTION, "image_paths": ["img/plain.png", "img/broken.png", "img/gone-dikdik.png"]},
+    "/api/score": {"query": QUESTION, "dikdik": ["dikdik"]},
+}
+
+
+def told_by_serve(base, searched: int = 200) -> str:
+    """What the server says about requests that are good, bad and without the token."""
+    port = free_port()
+    command = ["serve", "--port", str(port), "--home", str(base.home), "--image-root", str(base.docs)]
+    server = start(*command, env={"KG_PIPELINE_API_TOKEN": TOKEN})
+    try:
+        wait_for(port, server)
+        for path, body in REQUESTS.items():
+            for token in (TOKEN, "axolotl-token-that-is-wrong"):
+                ask(port, path, json.dumps(body).encode(), token)
+            ask(port, path, b'{"query": "gaurquestion', TOKEN)
+        assert ask(port, "/api/search", json.dumps({"query": QUESTION}).encode(), TOKEN).status == searched
+        ask(port, "/api/collections/dikdik?q=gaurquestion", None, TOKEN)
+    finally:
+        server.send_signal(signal.SIGINT)
+        told = server.communicate(timeout=60)[0]
+    return told
+
+
+def start(*command: str, env: dict[str, str]) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "kg_pipeline", *command],
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for(port: int, server: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 120
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    server.kill()
+    pytest.fail(server.communicate()[0])
+
+
+def ask(port: int, path: str, body: bytes | None, token: str) -> urllib3.BaseHTTPResponse:
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    url = f"http://127.0.0.1:{port}{path}"
+    return urllib3.request("POST" if body else "GET", url, body=body, headers=headers, retries=False, timeout=60)
+
+
+def told_by_mcp(base, log: Path) -> str:
+    """What the server for agents writes to standard error."""
+
+    async def session() -> bool:
+        command = StdioServerParameters(
+            command=sys.executable, args=["-m", "kg_pipeline", "mcp", "--home", str(base.home)], env=dict(os.environ)
+        )
+        with log.open("w") as errors:
+            async with Client(stdio_client(command, errlog=errors)) as client:
+                found = await client.call_tool("search_passages", {"query": QUESTION})
+                for tool, arguments in {
+                    "search_passages": {"query": QUESTION, "top": 0},
+                    "show_picture": {"picture": "dikdik.png"},
+                    "read_document": {"document": "words.md"},
+                }.items():
+                    await client.call_tool(tool, arguments)
+                return "narwhal" in str(found.content).lower()
+
+    assert anyio.run(session)
+    return log.read_text()
+
+
+def told_by_watch(base) -> str:
+    """What the watched folder says about a job that is done and about two that fail."""
+    jobs, results = base.root / "jobs", base.root / "results"
+    jobs.mkdir()
+    for name, members in {"good": ["plain.png"], "bad": ["broken.png"]}.items():
+        with zipfile.ZipFile(jobs / f"{name}.zip", "w") as archive:
+            for member in members:
+                archive.write(base.docs / "img" / member, member)
+        (jobs / f"{name}.txt").write_text(QUESTION)
+    (jobs / "cut.zip").write_bytes(b"dikdik")
+    (jobs / "cut.txt").write_text(QUESTION)
+    command = ["watch", "--watch-dir", str(jobs), "--output-dir", str(results), "--home", str(base.home)]
+    watched = start(*command, "--once", "--patience", "0", env={})
+    told = watched.communicate(timeout=120)[0]
+    assert "1 failed" in told or "2 failed" in told
+    reasons = [path.read_text() for path in jobs.rglob("reason.txt")]
+    assert reasons
+    return "\n".join([told, *reasons])
+
+
+@pytest.mark.parametrize("graph_server", ["neo4j"], indirect=True)
+def test_what_serves_tells_no_question_no_content_and_no_secret(base, server, monkeypatch, tmp_path):
+    assert run(base, "--no-ocr").exit_code == 0
+    told = {
+        "upgrade": base.command("upgrade").output,
+        "serve": told_by_serve(base),
+        "mcp": told_by_mcp(base, tmp_path / "mcp.log"),
+        "watch": told_by_watch(base),
+    }
+    monkeypatch.setenv("NEO4J_PASSWORD", PASSWORDS[0])
+    refused = base.command("search", QUESTION)
+    assert refused.exit_code == 1
+    told |= {"search": refused.output, "serve, without the graph": told_by_serve(base, searched=503)}
+    for command, text in told.items():
+        found = {word for word in ASKED if word in text.lower()}
+        assert not found, f"{command}:\n{text}"
+    assert not {word for word in ASKED if word in written(base.home)}
