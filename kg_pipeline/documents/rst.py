@@ -211,7 +211,7 @@ class _Scanner:
         end = self._block_end(number, indent)
         body = number + 1
         if name == "replace" and substitution:
-            self._inline.replace(substitution, argument)
+            self._inline.replace(substitution, self._inline.prose(argument, number + 1))
             return end
         is_image = name in IMAGE_DIRECTIVES or (bool(_LIKE_AN_IMAGE.search(name)) and names_an_image(argument))
         if is_image and not argument and body < end and not _OPTION.match(self._lines[body]):

@@ -84,7 +84,7 @@ class InlineMarkup:
                 self.refer(line, "link", named["uri"])
             if match["role"].lower().split(":")[-1] in _KEPT_ROLES:
                 return set_aside(match)
-            return named["text"] if named else match["text"]
+            return named["text"] if named else _shown(match["text"])
 
         text = _LITERAL.sub(set_aside, text)
         self._uses += [(line, _normal(match["name"])) for match in _USE.finditer(text)]
@@ -102,6 +102,11 @@ class InlineMarkup:
                 end = match.start() + len(match["name"]) + 2
                 prose = prose[: match.start()] + self._replacements.get(name, "") + prose[end:].removeprefix("_")
         return prose
+
+
+def _shown(target: str) -> str:
+    """What Sphinx shows of the target of a role: of `~package.Class` the last part, of `!name` the name."""
+    return re.split(r"\.|::", target)[-1] if target.startswith("~") else target.removeprefix("!")
 
 
 def _text(match: re.Match[str]) -> str:

@@ -1,12 +1,14 @@
 """Web servers: conditional requests, redirects only to where somebody allowed to go, whole answers or none."""
 
 import netrc
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urljoin
 
@@ -115,9 +117,6 @@ def _conditions(mark: str | None) -> dict[str, str]:
 
 def _authorization(address: StoreAddress) -> dict[str, str]:
     """User and password that ~/.netrc (or the file that NETRC names) has for the host; never sent in the open."""
-    import os
-    from pathlib import Path
-
     host = address.host.partition(":")[0]
     if address.scheme != "https" and host not in LOCAL:
         return {}

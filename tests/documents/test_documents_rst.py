@@ -90,6 +90,13 @@ def test_prose_keeps_marks_of_labels():
     assert parse_rst(text).prose[0] == "Press **OK**, ``ls``, :guilabel:`Save` in the page; link."
 
 
+def test_a_role_is_what_sphinx_shows_of_it():
+    text = "A :class:`~kivy.uix.Layout`, :cpp:any:`~a::b`, :mod:`os.path`, :class:`!Ghost`, |W|.\n\n"
+    assert parse_rst(text + ".. |W| replace:: :class:`~kivy.Widget`\n").prose[0] == (
+        "A Layout, b, os.path, Ghost, Widget."
+    )
+
+
 def test_a_substitution_in_a_caption_stands_on_its_own_line():
     text = ".. |k| image:: k.png\n\n.. figure:: f.png\n   :width: 9\n\n   Press the key\n   |k| twice\n"
     assert embedded(text) == [(3, "rst_figure", "f.png"), (7, "rst_image", "k.png")]
