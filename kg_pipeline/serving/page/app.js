@@ -186,7 +186,6 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.getElementById("skip").addEventListener("click", () => main.focus());
-window.addEventListener("hashchange", show);
 
 async function start() {
   await speak(wantedLanguage());
@@ -198,6 +197,8 @@ async function start() {
     main.replaceChildren(failure(error));
     return;
   }
+  // Not before: a view needs the words and the collections.
+  window.addEventListener("hashchange", show);
   await show();
 }
 
