@@ -1,5 +1,6 @@
 """What every test may use."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -7,6 +8,10 @@ import pytest
 from graph_servers import running_server
 
 from kg_pipeline.config import Collection
+
+# The workers of pytest-xdist have 80 here, and a console that is made then stays so narrow whatever a test asks for.
+os.environ.pop("COLUMNS", None)
+os.environ.pop("LINES", None)
 
 
 @pytest.fixture(autouse=True)
