@@ -9,7 +9,7 @@ import polars as pl
 from kg_pipeline.graph.frames import Ends
 from kg_pipeline.graph.model import VECTOR
 
-NODE_ROWS, EDGE_ROWS = 5_000, 5_000
+NODE_ROWS, EDGE_ROWS = 5_000, 10_000
 # Transactions of 1.5 MB a row have exhausted a pool of 3.5 GiB elsewhere (cartography 72e632efa).
 BATCH_BYTES = 8_000_000
 
