@@ -39,6 +39,7 @@ dbms.security.auth_enabled=true
 server.memory.pagecache.size={memory.page_cache}
 dbms.usage_report.enabled=false
 db.memory.transaction.max={memory.transaction}
+db.tx_log.preallocate=false
 server.directories.data={home}/data
 server.directories.logs={home}/logs
 """

@@ -4,9 +4,11 @@ import subprocess
 import sys
 
 import dagster as dg
+import psutil
 import pytest
 
-from kg_pipeline.orchestration.dead_runs import PROCESS_TAG, process_tag, release_dead_runs
+from kg_pipeline.orchestration import dead_runs
+from kg_pipeline.orchestration.dead_runs import PROCESS_TAG, is_dead, process_tag, release_dead_runs
 from kg_pipeline.orchestration.instance import open_instance
 
 STARTED = dg.DagsterRunStatus.STARTED
@@ -72,6 +74,27 @@ def test_a_run_that_may_be_alive_keeps_its_slot(instance, process):
     assert release_dead_runs(instance) == 0
     assert instance.get_run_by_id(run.run_id).status is STARTED
     assert holders(instance) == {run.run_id}
+
+
+def test_a_clock_that_is_set_ends_no_run(instance, monkeypatch):
+    run = run_holding_the_gpu(instance, this_process())
+    since = psutil.boot_time()
+    # When the machine was started, by its clock: it moves with every correction of the clock.
+    monkeypatch.setattr(psutil._pslinux, "boot_time", lambda: since + 1)
+    assert release_dead_runs(instance) == 0
+    assert holders(instance) == {run.run_id}
+
+
+def test_a_run_that_ends_while_it_is_looked_at_has_succeeded(instance, a_process_that_ended, monkeypatch):
+    run = run_holding_the_gpu(instance, a_process_that_ended)
+
+    def ends_meanwhile(looked_at: dg.DagsterRun) -> bool:
+        instance.report_dagster_event(dg.DagsterEvent("PIPELINE_SUCCESS", "scoring"), run.run_id)
+        return is_dead(looked_at)
+
+    monkeypatch.setattr(dead_runs, "is_dead", ends_meanwhile)
+    assert release_dead_runs(instance) == 0
+    assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.SUCCESS
 
 
 def test_a_re_execution_with_the_tags_of_its_dead_parent_is_not_ended(instance, a_process_that_ended):
