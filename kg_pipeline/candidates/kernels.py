@@ -3,7 +3,8 @@
 Sums run over ascending columns, as in scipy's product, so that both give the same bits.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
@@ -19,12 +20,36 @@ SATURATION = np.float32(2.2)
 FAR = 255
 """A byte that says: so much further, and it goes on."""
 
-# Not numba's own threads: its default layer must not be entered by two threads of a process at once, and could not be
-# kept on disk. The lock of the interpreter is released instead.
-compiled = numba.njit(nogil=True, cache=True)
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 
-@compiled  # type: ignore[misc, unused-ignore]
+def compiled(kernel: Kernel) -> Kernel:
+    """The kernel, compiled when it is first called with these types.
+
+    Not with numba's own threads: its default layer must not be entered by two threads of a process at once, and could
+    not be kept on disk. The lock of the interpreter is released instead.
+    """
+    return cast(Kernel, numba.njit(nogil=True, cache=True)(kernel))
+
+
+@compiled
+def _spread(query: Side, row: int, weights: NDArray[np.float32]) -> bool:
+    """Put a query's weights where its columns are; whether there are any."""
+    start, column, value = query
+    for k in range(start[row], start[row + 1]):
+        weights[column[k]] = value[k]
+    return bool(start[row] < start[row + 1])
+
+
+@compiled
+def _clear(query: Side, row: int, weights: NDArray[np.float32]) -> None:
+    """Take a query's weights away again, which costs less than a new array of all columns."""
+    start, column, _ = query
+    for k in range(start[row], start[row + 1]):
+        weights[column[k]] = 0
+
+
+@compiled
 def pair_products(
     columns: int,
     query: Side,
@@ -34,53 +59,45 @@ def pair_products(
     result: NDArray[np.float32],
 ) -> None:
     """Product of query `rows[i]` with text `places[i, j]` for all i and j into `result`, 0 where the place is < 0."""
-    query_start, query_column, query_value = query
     text_start, text_column, text_value = text
     weights = np.zeros(columns, np.float32)
     for i in range(len(rows)):
-        first, last = query_start[rows[i]], query_start[rows[i] + 1]
-        for k in range(first, last):
-            weights[query_column[k]] = query_value[k]
+        asked = _spread(query, rows[i], weights)
         for j in range(places.shape[1]):
             total = np.float32(0)
             chosen = places[i, j]
-            if chosen >= 0 and first < last:
+            if asked and chosen >= 0:
                 for k in range(text_start[chosen], text_start[chosen + 1]):
                     weight = weights[text_column[k]]
                     if weight != 0:
                         total += weight * text_value[k]
             result[i, j] = total
-        for k in range(first, last):
-            weights[query_column[k]] = 0
+        _clear(query, rows[i], weights)
 
 
-@compiled  # type: ignore[misc, unused-ignore]
+@compiled
 def bm25_products(
     query: Side, text: Bm25Side, rows: NDArray[np.int64], places: NDArray[np.int32], result: NDArray[np.float32]
 ) -> None:
     """BM25 of query `rows[i]` on text `places[i, j]`, as `pair_products`."""
-    query_start, query_column, query_value = query
     text_start, text_column, counts, norm, idf = text
     weights = np.zeros(len(idf), np.float32)
     for i in range(len(rows)):
-        first, last = query_start[rows[i]], query_start[rows[i] + 1]
-        for k in range(first, last):
-            weights[query_column[k]] = query_value[k]
+        asked = _spread(query, rows[i], weights)
         for j in range(places.shape[1]):
             total = np.float32(0)
             chosen = places[i, j]
-            if chosen >= 0 and first < last:
+            if asked and chosen >= 0:
                 for k in range(text_start[chosen], text_start[chosen + 1]):
                     weight = weights[text_column[k]]
                     if weight != 0:
                         count = np.float32(counts[k])
                         total += weight * (count * SATURATION / (count + norm[chosen]) * idf[text_column[k]])
             result[i, j] = total
-        for k in range(first, last):
-            weights[query_column[k]] = 0
+        _clear(query, rows[i], weights)
 
 
-@compiled  # type: ignore[misc, unused-ignore]
+@compiled
 def bm25_postings(
     text: Bm25Side,
     wanted: NDArray[np.bool_],
@@ -100,7 +117,7 @@ def bm25_postings(
                 ends[column] += 1
 
 
-@compiled  # type: ignore[misc, unused-ignore]
+@compiled
 def packed(starts: NDArray[Any], columns: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Ascending columns of each row as distances from one to the next, and how many bytes each row takes.
 
@@ -128,7 +145,7 @@ def packed(starts: NDArray[Any], columns: NDArray[Any]) -> tuple[NDArray[np.uint
     return distances, size
 
 
-@compiled  # type: ignore[misc, unused-ignore]
+@compiled
 def pair_shares(
     columns: int,
     query: Side,
@@ -139,21 +156,17 @@ def pair_shares(
     result: NDArray[np.float32],
 ) -> None:
     """Sum of the weights of query `rows[i]` whose columns the packed text `places[i, j]` has, as `pair_products`."""
-    query_start, query_column, query_value = query
     weights = np.zeros(columns, np.float32)
     for i in range(len(rows)):
-        first, last = query_start[rows[i]], query_start[rows[i] + 1]
-        for k in range(first, last):
-            weights[query_column[k]] = query_value[k]
+        asked = _spread(query, rows[i], weights)
         for j in range(places.shape[1]):
             total = np.float32(0)
             chosen = places[i, j]
-            if chosen >= 0 and first < last:
+            if asked and chosen >= 0:
                 column = -1
                 for k in range(starts[chosen], starts[chosen + 1]):
                     column += distances[k]
                     if distances[k] < FAR:
                         total += weights[column]
             result[i, j] = total
-        for k in range(first, last):
-            weights[query_column[k]] = 0
+        _clear(query, rows[i], weights)
