@@ -14,7 +14,7 @@ from kg_pipeline.documents.parsed import EMBEDDED
 from kg_pipeline.tables import TABLES
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Corpus:
     """One collection's tables, as in kg_pipeline.tables. References count only with status `ok`."""
 
@@ -36,13 +36,13 @@ class Corpus:
     def with_references(self, references: pl.DataFrame) -> "Corpus":
         """The same corpus with other references. The fields, which do not know of references, are computed once."""
         other = replace(self, references=references)
-        other.__dict__.update(fields=self.fields, meaning=self.meaning)
+        other.fields, other.meaning = self.fields, self.meaning
         return other
 
     def forget_texts(self) -> None:
         """Give back the texts of passages, half of what the tables take, once all that is asked of them is known."""
         _ = self.fields, self.meaning
-        self.__dict__["chunks"] = self.chunks.drop("text", "heading_path")
+        self.chunks = self.chunks.drop("text", "heading_path")
 
     def forget_scores(self) -> None:
         """Give back most of what was derived, which is more than the tables; only rows and ids are known from now."""

@@ -1,8 +1,6 @@
 """Cutting rows into batches for one transaction each, and into groups that several writers may write at once."""
 
 from collections.abc import Iterator
-from itertools import groupby
-from operator import itemgetter
 
 import polars as pl
 
@@ -61,19 +59,6 @@ def as_lists(rows: pl.DataFrame) -> list[list[object]]:
     """A list of values per row, as statements take them."""
     # By column: a third faster than DataFrame.rows() where texts are long.
     return [list(values) for values in zip(*(column.to_list() for column in rows), strict=True)]
-
-
-def hub_of(rows: pl.DataFrame) -> int | None:
-    """The place of the end (0: start, 1: end) that has the fewest nodes, when each has two relationships or more."""
-    nodes, hub = min((rows[name].n_unique(), place) for place, name in enumerate(("start", "end")))
-    return hub if nodes * 2 <= rows.height else None
-
-
-def by_hub(rows: pl.DataFrame, hub: int) -> list[list[object]]:
-    """Rows sorted by the column `hub` as lists [hub, [[value of another column, …], …]]."""
-    column = rows.columns[hub]
-    pairs = zip(rows[column].to_list(), as_lists(rows.drop(column)), strict=True)
-    return [[key, [row for _, row in same]] for key, same in groupby(pairs, itemgetter(0))]
 
 
 def _row_bytes(rows: pl.DataFrame) -> pl.Series:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from kg_pipeline.graph import statements
-from kg_pipeline.graph.batching import EDGE_ROWS, NODE_ROWS, as_lists, by_hub, hub_of
+from kg_pipeline.graph.batching import EDGE_ROWS, NODE_ROWS, as_lists
 from kg_pipeline.graph.frames import Ends, end_kinds
 from kg_pipeline.graph.model import NODES, RELATIONSHIPS, is_foreign
 from kg_pipeline.graph.planning import key_columns
@@ -25,14 +25,10 @@ class Job:
     first: list[str] | None = None
     """Statements of the first attempt, which only hold as long as nobody can know the rows yet."""
     ends: Ends | None = None
-    hub: int | None = None
-    """Place of the end that the rows are sorted by; `first` takes them by it."""
 
     def statements(self, batch: pl.DataFrame, *, is_first: bool) -> tuple[list[str], list[list[object]]]:
         """What one transaction runs for these rows, and its parameter `rows`."""
-        if is_first and self.first is not None:
-            return self.first, self._lists(batch) if self.hub is None else by_hub(batch, self.hub)
-        return self.texts, self._lists(batch)
+        return self.first if is_first and self.first is not None else self.texts, self._lists(batch)
 
     def _lists(self, batch: pl.DataFrame) -> list[list[object]]:
         rows = as_lists(batch)
@@ -54,14 +50,9 @@ def upsert_jobs(name: str, rows: pl.DataFrame, is_new: bool) -> Iterator[Job]:
         return
     edge = RELATIONSHIPS[name]
     for ends, same in by_ends(name, rows):
-        merge = [statements.edge_merge(edge, ends)]
         # The hold on a shared node is there with the node, bare.
-        if not is_new or name == "IN_COLLECTION":
-            yield Job(name, same, EDGE_ROWS, merge, ends=ends)
-            continue
-        hub = None if is_foreign(*ends[:2]) or is_foreign(*ends[2:]) else hub_of(same)
-        ordered = same if hub is None else same.sort(same.columns[hub], maintain_order=True)
-        yield Job(name, ordered, EDGE_ROWS, merge, [statements.edge_create(edge, ends, hub)], ends, hub)
+        first = [statements.edge_create(edge, ends)] if is_new and name != "IN_COLLECTION" else None
+        yield Job(name, same, EDGE_ROWS, [statements.edge_merge(edge, ends)], first, ends)
 
 
 def known_and_new(name: str, rows: pl.DataFrame, before: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -122,15 +122,12 @@ RETURN count(e) AS written
 """
 
 
-def edge_create(edge: RelationshipType, ends: Ends, hub: int | None = None) -> str:
-    """Rows as in `edge_merge`, none of which may be there: a second relationship would be made.
-
-    With `hub` (0: the start, 1: the end) rows [hub, [[other end, properties…], …]]: each hub is looked up once.
-    """
-    values = f", {_values(edge.properties, 2 if hub is None else 1)}" if edge.properties else ""
+def edge_create(edge: RelationshipType, ends: Ends) -> str:
+    """Rows as in `edge_merge`, none of which may be there: a second relationship would be made."""
+    values = f", {_values(edge.properties, 2)}" if edge.properties else ""
     return f"""
 UNWIND $rows AS r
-{_match_ends(ends) if hub is None else _match_from_hub(ends, hub)}
+{_match_ends(ends)}
 CREATE (a)-[e:{edge.type} {{collection: $collection, generation: $generation, first_seen: $now{values}}}]->(b)
 RETURN count(e) AS written
 """
@@ -240,14 +237,6 @@ def is_kind(variable: str, label: str, key: str) -> str:
 def _match_ends(ends: Ends) -> str:
     start_label, start_key, end_label, end_key = map(checked_name, ends)
     return "\n".join((_match("a", start_label, start_key, "r[0]"), _match("b", end_label, end_key, "r[1]")))
-
-
-def _match_from_hub(ends: Ends, hub: int) -> str:
-    start_label, start_key, end_label, end_key = map(checked_name, ends)
-    sides = ("a", start_label, start_key), ("b", end_label, end_key)
-    return "\n".join(
-        (_match(*sides[hub], "r[0]"), "UNWIND r[1] AS o", _match(*sides[1 - hub], "o[0]"), "WITH a, b, o AS r")
-    )
 
 
 def _match(variable: str, label: str, key: str, value: str) -> str:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kg_pipeline.graph import Graph, GraphError, batching, check_mass_delete, plan, wanted_graph
-from kg_pipeline.graph.batching import batches, by_hub, hub_of
+from kg_pipeline.graph.batching import batches
 from kg_pipeline.graph.model import ENDS, RELATIONSHIPS, SYNCED_NODES
 from kg_pipeline.graph.planning import FREE_DELETES, applied, key_columns
 
@@ -40,15 +40,6 @@ def test_a_node_that_somebody_doubled_is_compared_and_not_deleted():
     planned = plan(Graph.of({**wanted.nodes, "Chunk": doubled}, wanted.edges), wanted)
     assert planned.deletes.size == 0
     assert planned.upserts.size <= 1
-
-
-def test_relationships_are_taken_by_the_end_with_fewer_nodes():
-    rows = pl.DataFrame({"start": ["a", "b", "c", "d"], "end": ["x", "x", "y", "y"], "rank": [1, 2, 3, None]})
-    assert hub_of(rows) == 1
-    assert hub_of(rows.rename({"start": "end", "end": "start"}).select("start", "end")) == 0
-    assert hub_of(rows.head(1)) is None
-    assert by_hub(rows, 1) == [["x", [["a", 1], ["b", 2]]], ["y", [["c", 3], ["d", None]]]]
-    assert by_hub(rows.sort("start"), 0)[0] == ["a", [["x", 1]]]
 
 
 def _key_values(dtype):
