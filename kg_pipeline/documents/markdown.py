@@ -29,6 +29,8 @@ _INDENTED_BLOCK = re.compile(
     r"(?P<indent>\s*)(?:!!!|\?\?\?\+?|===[!+]?)\s+(?P<words>[\w-]+(?:\s+[\w-]+)*)?\s*(?:\"(?P<title>[^\"]*)\")?\s*$"
 )
 _DIRECTIVE_LINE = re.compile(r":{3,}.*|^--8<--.*|^/{3,}(?:\s.*)?$")
+# GitHub, MS Learn, Obsidian: what kind of block a quotation is; the film of a `[!VIDEO address]`.
+_CALLOUT = re.compile(r"^\[!\w[^\]\n]*\][+-]?")
 _ATTRIBUTE_LIST = re.compile(r"\{:[^{}\n]*\}|\s\{#[\w-]+\}$|(?:^\s?|(?<=[)\]>*`]))\{[^{}\n]*[.#=][^{}\n]*\}")
 _IMPORT_LINE = re.compile(r"^(?:import\s.+?\sfrom\s|export\s+(?:default|const)\s).*")
 _MS_IMAGE = re.compile(r":::\s*image\b(?P<rest>(?:\"[^\"]*\"|'[^']*'|[^\"'])*?):::", re.DOTALL)
@@ -226,7 +228,7 @@ def _inline_html(token: Token) -> str:
 
 def _text(token: Token) -> str:
     text = token.content
-    for markup in (_ATTRIBUTE_LIST, _DIRECTIVE_LINE, _IMPORT_LINE):
+    for markup in (_ATTRIBUTE_LIST, _CALLOUT, _DIRECTIVE_LINE, _IMPORT_LINE):
         text = markup.sub("", text)
     return html.escape(text, quote=False)
 

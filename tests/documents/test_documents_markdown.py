@@ -233,3 +233,10 @@ def test_highlighted_code_of_jekyll_and_hugo_is_code():
     assert embedded(text) == [(7, "md_image", "y.png")]
     hugo = text.replace("{% highlight html %}", '{{< highlight html "linenos=table" >}}')
     assert embedded(hugo.replace("{% endhighlight %}", "{{< /highlight >}}")) == [(7, "md_image", "y.png")]
+
+
+def test_the_kind_of_a_callout_is_no_text_and_its_title_is():
+    text = "> [!IMPORTANT]\n> Wear gloves.\n\n> [!tip]- Short cut\n> Press F5.\n\n> [!VIDEO https://x.org/embed/1]\n"
+    text += "\n[![build](b.svg)](ci) and a[!NOTE]\n"
+    lines = [line.strip(" >") for line in parse_markdown(text).prose]
+    assert [line for line in lines if line] == ["Wear gloves.", "Short cut", "Press F5.", "and a[!NOTE]"]
