@@ -2,23 +2,22 @@
 
     python benchmarks/formats.py FOLDER… [--copies 1000] [--most 40]
 
-Takes every file below the folders whose format has pictures inside (at most --most per format, spread over them). Text
-is the share of the words, each as often as it stands there, that a plain tool finds and we find as well: pdftotext for
-PDF (labels in drawings, which we leave to OCR, count as found); for zip files and JSON, every string in their text
-elements. Pictures is the share of the distinct pictures that pdfimages lists, or that lie in the zip file, the pages of
-the book or the outputs. Speed is pages (slides, sheets; else documents) per second on one core, against the bare
-library: open, text of every page or part, bytes of every picture. With --copies as many different PDFs are taken apart
-as a run does it, and the memory of this process and its workers is watched. Ends with one JSON line. Needs
-poppler-utils.
+Takes every file below the folders whose format we read, but for plain text (at most --most per format, spread over
+them). Text is the share of the words, each as often as it stands there, that a plain tool finds and we find as well;
+which tool, says format_references.py. In a PDF, labels in drawings, which we leave to OCR, and headers and footers with
+the page's number, which we leave out, count as found. Pictures is the share of the distinct pictures that pdfimages
+lists, or that lie in the zip file, the pages of the book or the outputs; for text formats, of the names of pictures
+that the tool finds. Speed is pages (slides, sheets; else documents) per second on one core, against the bare library
+where there is one: open, text of every page or part, bytes of every picture. With --copies as many different PDFs are
+taken apart as a run does it, and the memory of this process and its workers is watched. Ends with one JSON line. Needs
+poppler-utils, pandoc and asciidoctor.
 """
 
 import argparse
 import email
-import email.policy
 import json
 import os
 import platform
-import posixpath
 import re
 import shutil
 import subprocess
@@ -31,33 +30,27 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from unittest.mock import patch
-from urllib.parse import unquote
 from zipfile import BadZipFile, ZipFile
 
 import psutil
 import pypdfium2 as pdfium
+from format_references import picture_name, reference
 from lxml import etree, html
+from markdown_it import MarkdownIt
 from pypdfium2 import raw
 
 from kg_pipeline.config import Collection, Limits
 from kg_pipeline.documents import list_embedded
-from kg_pipeline.documents.containers import pdf_pictures
+from kg_pipeline.documents.containers import pdf, pdf_pictures
+from kg_pipeline.documents.decoding import BinaryFileError, decode
 from kg_pipeline.documents.errors import DocumentError
-from kg_pipeline.documents.formats import CONTAINERS, ContainerFormat
+from kg_pipeline.documents.formats import CONTAINERS, FORMATS, ContainerFormat, DocumentFormat, format_of
 from kg_pipeline.documents.opening import CONTAINER_ERRORS
 from kg_pipeline.documents.parsed import ParsedDocument
 
-WORD = re.compile(r"\w+")
-TEXT_ELEMENTS = frozenset(["t", "v"])
-TEXT_PARTS = {
-    "docx": re.compile(r"word/(document|footnotes|endnotes)\.xml"),
-    "pptx": re.compile(r"ppt/(slides/slide|notesSlides/notesSlide)\d+\.xml"),
-    "xlsx": re.compile(r"xl/(sharedStrings\.xml)"),
-    "epub": re.compile(r".*\.x?html?"),
-}
-# Not docProps/thumbnail.jpeg, which shows the document itself.
-MEDIA = re.compile(r"(?!docProps/).*\.(png|jpe?g|gif|svg|emf|wmf|tiff?|bmp)", re.IGNORECASE)
+WORD = re.compile(r"[^\W_]+")
 BOUND = {"text": 0.98, "pictures": 0.99}
+Form = DocumentFormat | ContainerFormat
 
 
 @dataclass
@@ -86,10 +79,13 @@ def main() -> None:
     ratios: dict[str, float] = {}
     print("| format | files | opened | text | pictures | of | pages/s | bare pages/s |")
     print("|---|---|---|---|---|---|---|---|")
-    for form in dict.fromkeys(CONTAINERS.values()):
-        chosen = spread([file for file in files if CONTAINERS.get(file.suffix.lower()) == form], options.most)
-        if chosen:
-            report(form, measure(form, chosen), ratios)
+    by_name: dict[str, list[Path]] = {}
+    for file in files:
+        if (form := format_of(file.name)) and form.name != "text":
+            by_name.setdefault(form.name, []).append(file)
+    for name in dict.fromkeys(form.name for form in (*CONTAINERS.values(), *FORMATS.values())):
+        if name in by_name:
+            report(name, measure(name, spread(by_name[name], options.most)), ratios)
     if options.copies:
         ratios["memory_growth"] = watch([file for file in files if file.suffix.lower() == ".pdf"], options.copies)
     machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
@@ -105,159 +101,112 @@ def spread(files: list[Path], most: int) -> list[Path]:
     return [files[int(index * step)] for index in range(min(most, len(files)))]
 
 
-def report(form: ContainerFormat, found: Measured, ratios: dict[str, float]) -> None:
+def report(name: str, found: Measured, ratios: dict[str, float]) -> None:
     text = found.words_found / found.words if found.words else 1.0
     pictures = found.pictures_found / found.pictures if found.pictures else 1.0
-    speed, bare = found.pages / max(found.seconds, 1e-9), found.pages / max(found.bare_seconds, 1e-9)
+    speed = found.pages / max(found.seconds, 1e-9)
+    bare = found.pages / found.bare_seconds if found.bare_seconds else 0.0
     print(
-        f"| {form.name} | {found.files} | {found.opened} | {text:.4f} | {pictures:.4f} | {found.pictures} "
-        f"| {speed:.0f} | {bare:.0f} |"
+        f"| {name} | {found.files} | {found.opened} | {text:.4f} | {pictures:.4f} | {found.pictures} "
+        f"| {speed:.0f} | {f'{bare:.0f}' if bare else '-'} |"
     )
     for problem in found.problems:
         print(f"    {problem}")
-    ratios |= {
-        f"{form.name}_text": round(text, 4),
-        f"{form.name}_pictures": round(pictures, 4),
-        f"{form.name}_speed": round(speed / bare, 3) if bare else 0.0,
-    }
+    ratios |= {f"{name}_text": round(text, 4), f"{name}_pictures": round(pictures, 4)}
+    ratios |= {f"{name}_speed": round(speed / bare, 3)} if bare else {}
 
 
-def measure(form: ContainerFormat, files: list[Path]) -> Measured:
+def measure(name: str, files: list[Path]) -> Measured:
     found = Measured()
     for file in files:
-        data = file.read_bytes()
+        data, form = file.read_bytes(), format_of(file.name)
+        assert form is not None
         found.files += 1
         begun = time.process_time()
         try:
-            document = form.read(data, Limits())
-        except (DocumentError, *CONTAINER_ERRORS) as error:
+            document = read(form, data)
+        except (DocumentError, BinaryFileError, *CONTAINER_ERRORS) as error:
             found.problems.append(f"{file.name}: {type(error).__name__}: {error}"[:140])
             continue
         found.seconds += time.process_time() - begun
         found.opened += 1
         found.pages += max(len(document.pages), 1)
-        begun = time.process_time()
-        try:
-            BARE.get(form.name, bare_zip)(data)
-        except CONTAINER_ERRORS:
-            found.problems.append(f"{file.name}: more than the bare library reads")
-        found.bare_seconds += time.process_time() - begun
-        text, pictures = REFERENCE.get(form.name, lambda file: zip_reference(form.name, file))(file)
-        words = Counter(WORD.findall(text.lower()))
-        ours = Counter(WORD.findall(text_of(with_labels(form, data, document)).lower()))
-        found.words += words.total()
-        found.words_found += (words & ours).total()
-        held = min(embedded(form, data, document), pictures)
-        found.pictures += pictures
-        found.pictures_found += held
-        share = (words & ours).total() / max(words.total(), 1)
-        if (words and share < BOUND["text"]) or held < pictures:
-            found.problems.append(f"{file.name}: text {share:.3f} of {words.total()}, pictures {held} of {pictures}")
+        if isinstance(form, ContainerFormat) or name in BARE:
+            begun = time.process_time()
+            try:
+                BARE.get(name, bare_zip)(data)
+            except CONTAINER_ERRORS:
+                found.problems.append(f"{file.name}: more than the bare library reads")
+            found.bare_seconds += time.process_time() - begun
+        compare(found, file, form, data, document)
     return found
 
 
-def with_labels(form: ContainerFormat, data: bytes, document: ParsedDocument) -> ParsedDocument:
-    """The document with the text in its drawings, which stands in the pictures otherwise."""
+def compare(found: Measured, file: Path, form: Form, data: bytes, document: ParsedDocument) -> None:
+    """Add what a plain tool finds in a file, and how much of it we found."""
+    try:
+        plain = reference(form.name, file)
+    except (ValueError, subprocess.TimeoutExpired, etree.Error) as error:
+        found.problems.append(f"{file.name}: not compared: {error}"[:140])
+        return
+    words = Counter(WORD.findall(plain.text.lower()))
+    ours = Counter(WORD.findall(text_of(whole(form, data, document)).lower()))
+    held = (words & ours).total()
+    found.words += words.total()
+    found.words_found += held
+    if plain.names:
+        missing = plain.names - {picture_name(shown.target) for shown in document.references}
+        shown = plain.pictures - len(missing)
+    else:
+        missing, shown = frozenset(), min(embedded(form, data, document), plain.pictures)
+    found.pictures += plain.pictures
+    found.pictures_found += shown
+    if (words and held < BOUND["text"] * words.total()) or shown < plain.pictures:
+        lost = ", ".join([*sorted(missing)[:3], *(word for word, _ in (words - ours).most_common(6))])
+        found.problems.append(
+            f"{file.name}: text {held / max(words.total(), 1):.3f} of {words.total()}, "
+            f"pictures {shown} of {plain.pictures}; not found: {lost}"
+        )
+
+
+def read(form: Form, data: bytes) -> ParsedDocument:
+    return form.read(data, Limits()) if isinstance(form, ContainerFormat) else form.parse(decode(data))
+
+
+def whole(form: Form, data: bytes, document: ParsedDocument) -> ParsedDocument:
+    """The document with what we leave out of a PDF on purpose: text in its drawings, running headers and footers."""
     if form.name != "pdf":
         return document
-    with patch.object(pdf_pictures, "drawings_of", return_value=[]):
-        return form.read(data, Limits())
+    with (
+        patch.object(pdf_pictures, "drawings_of", return_value=[]),
+        patch.object(pdf, "_page_numbers", return_value=set()),
+    ):
+        return read(form, data)
 
 
 def text_of(document: ParsedDocument) -> str:
     captions = (text for reference in document.references for text in (reference.caption, reference.alt) if text)
-    return "\n".join((*document.prose, *captions))
+    return "\n".join((*document.prose, *captions, document.title or "", document.page_title or ""))
 
 
-def embedded(form: ContainerFormat, data: bytes, document: ParsedDocument) -> int:
+def embedded(form: Form, data: bytes, document: ParsedDocument) -> int:
     """Pictures without those that we draw ourselves, which no other tool lists."""
     if form.name != "pdf":
         return len(document.pictures)
     contents = set()
-    with pdfium.PdfDocument(data) as pdf:
-        for number in range(len(pdf)):
+    with pdfium.PdfDocument(data) as file:
+        for number in range(len(file)):
             try:
-                contents |= {picture.data for picture in pdf_pictures._embedded(pdf[number], Limits())}
+                contents |= {picture.data for picture in pdf_pictures._embedded(file[number], Limits())}
             except pdfium.PdfiumError:
                 continue  # a broken page of many
     return len(contents)
 
 
-def pdf_reference(file: Path) -> tuple[str, int]:
-    text = subprocess.run(["pdftotext", "-enc", "UTF-8", str(file), "-"], capture_output=True, check=False).stdout
-    rows = subprocess.run(["pdfimages", "-list", str(file)], capture_output=True, check=False, text=True).stdout
-    fields = [row.split() for row in rows.splitlines()[2:]]
-    distinct = {tuple(row[3:9] + row[-2:-1]) for row in fields if len(row) > 9 and row[2] == "image"}
-    return re.sub(r"[-\u00ad\u2010]\n\s*", "", text.decode("utf-8", errors="replace")), len(distinct)
-
-
-def zip_reference(name: str, file: Path) -> tuple[str, int]:
-    """The words of the text elements, and the distinct pictures that the relationships of the same parts name."""
-    texts: list[str] = []
-    pictures: set[bytes] = set()
-    with ZipFile(file) as package:
-        for part in package.namelist():
-            if TEXT_PARTS[name].fullmatch(part):
-                data = package.read(part)
-                texts += html_text(data) if name == "epub" else xml_text(data)
-                pictures |= shown(package, part, data) if name == "epub" else set()
-            elif name != "epub" and MEDIA.fullmatch(part) and not part.endswith(".rels"):
-                pictures.add(package.read(part))
-    return " ".join(texts), len(pictures)
-
-
-def xml_text(data: bytes) -> list[str]:
-    """Text per paragraph; of alternatives only the first."""
-    root = etree.fromstring(data)
-    for unwanted in list(root.iter("{*}Fallback", "{*}fld")):  # old forms of the same, numbers of pages
-        unwanted.getparent().remove(unwanted)
-    for end in root.iter("{*}br", "{*}tab", "{*}cr"):
-        end.tag, end.text = "t", " "
-    paragraphs = list(root.iter("{*}p", "{*}si"))
-    return ["".join(piece.text or "" for piece in paragraph.iter("{*}t")) for paragraph in paragraphs]
-
-
-def shown(package: ZipFile, part: str, data: bytes) -> set[bytes]:
-    """Pictures of the book that a page shows, not those of style sheets or of the reading program."""
-    places = html.fromstring(data).xpath("//img/@src | //image/@*[local-name()='href']")
-    names = (posixpath.normpath(posixpath.join(posixpath.dirname(part), unquote(place))) for place in places)
-    return {package.read(name) for name in names if name in package.namelist()}
-
-
-def html_text(data: bytes) -> list[str]:
-    body = html.fromstring(data).find(".//body")
-    return list(body.itertext()) if body is not None else []
-
-
-def notebook_reference(file: Path) -> tuple[str, int]:
-    notebook = json.loads(file.read_bytes())
-    cells = notebook.get("cells") or [cell for sheet in notebook.get("worksheets", []) for cell in sheet["cells"]]
-    sources = ["".join(cell.get("source", cell.get("input", ""))) for cell in cells]
-    pictures = set()
-    for cell in cells:
-        for output in cell.get("outputs", []):
-            bundle = output.get("data", output)
-            kinds = [kind for kind in bundle if kind in ("png", "jpeg", "svg") or kind.startswith("image/")]
-            content = "".join(bundle[kinds[0]]) if kinds else ""
-            # Test files hold words in the place of pictures as well.
-            pictures |= {content} if "<svg" in content or re.fullmatch(r"[A-Za-z0-9+/=\s]{60,}", content) else set()
-    return "\n".join(re.sub(r"<[^>]*>|\]\([^)]*\)", " ", source) for source in sources), len(pictures)
-
-
-def mail_reference(file: Path) -> tuple[str, int]:
-    message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
-    body = message.get_body(("html", "plain"))
-    text = body.get_content() if body else ""
-    if body and body.get_content_subtype() == "html":
-        text = " ".join(html_text(f"<html><body>{text}</body></html>".encode()))
-    pictures = {part.get_payload(decode=True) for part in message.walk() if part.get_content_maintype() == "image"}
-    return text, len(pictures - {None, b""})
-
-
 def bare_pdf(data: bytes) -> None:
-    with pdfium.PdfDocument(data) as pdf:
-        for number in range(len(pdf)):
-            page = pdf[number]
+    with pdfium.PdfDocument(data) as file:
+        for number in range(len(file)):
+            page = file[number]
             page.get_textpage().get_text_range()
             for image in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=8):
                 image.get_data()
@@ -277,11 +226,9 @@ def bare_zip(data: bytes) -> None:
 BARE: dict[str, Callable[[bytes], object]] = {
     "pdf": bare_pdf,
     "email": lambda data: list(email.message_from_bytes(data).walk()),
-}
-REFERENCE: dict[str, Callable[[Path], tuple[str, int]]] = {
-    "pdf": pdf_reference,
-    "notebook": notebook_reference,
-    "email": mail_reference,
+    "mediawiki_dump": etree.fromstring,
+    "html": lambda data: html.document_fromstring(data).text_content(),
+    "markdown": lambda data: MarkdownIt().parse(decode(data)),
 }
 
 

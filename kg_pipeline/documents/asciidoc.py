@@ -6,11 +6,13 @@ from kg_pipeline.documents.image_names import without_image_names
 from kg_pipeline.documents.parsed import Cut, Heading, ImageReference, ParsedDocument
 
 _HEADING = re.compile(r"(={1,6}|#{1,6})\s+(\S.*?)(?:\s+\1)?$")
-_IMAGE = re.compile(r"(?<!\w)image(::?)([^\s\[:][^\[\n]*)\[((?:[^\]\\]|\\.)*)\]")
+# With bounds: 100 kB of `image::a[` on one line took a minute.
+_IMAGE = re.compile(r"(?<!\w)image(::?)([^\s\[:][^\[\n]{0,300})\[((?:[^\]\\]|\\.){0,1000})\]")
 _ATTRIBUTE = re.compile(r":(!?[\w-]+!?):(?:\s+(.*))?$")
 _TITLE = re.compile(r"\.(?!\.)(\S.*)$")
 _DELIMITER = re.compile(r"(?:-{4,}|={4,}|\.{4,}|\*{4,}|_{4,}|\+{4,}|/{4,}|--|`{3,}.*)$")
-_BLOCK_ATTRIBUTES = re.compile(r"\[[^\]]*\]$")
+# `[ -h ] [ FILE ]` is a line of text.
+_BLOCK_ATTRIBUTES = re.compile(r"""\[(?:|[\w.#%{,"'][^\]]*|\[[\w:][^\]]*\])\]$""")
 _LIST_ITEM = re.compile(r"\s*(?:[*-]+|\.{1,5}|\d+\.)\s+\S")
 _NAMED = re.compile(r"""(\w+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^,]*))""")
 _REFERENCE = re.compile(r"\{([\w-]+)\}")

@@ -99,7 +99,7 @@ CONTAINERS: dict[str, ContainerFormat] = {
     ".epub": ContainerFormat("epub"),
     ".ipynb": ContainerFormat("notebook"),
     ".eml": ContainerFormat("email"),
-    ".mediawiki.xml": ContainerFormat("mediawiki_dump", "lxml"),
+    ".mediawiki.xml": ContainerFormat("mediawiki_dump", "lxml", recipe=2),
     ".confluence.zip": ContainerFormat("confluence", "lxml"),
 }
 """Formats with pictures inside. An export that its program calls `.xml` or `.zip` has to be named for what it is."""

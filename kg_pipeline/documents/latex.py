@@ -4,6 +4,7 @@ import re
 from bisect import bisect_right
 
 from kg_pipeline.documents.image_names import without_image_names
+from kg_pipeline.documents.latex_words import with_figures, with_letters, with_names, without_definitions
 from kg_pipeline.documents.parsed import Cut, Heading, ImageReference, ParsedDocument
 
 EXTENSIONS = ("png", "jpg", "jpeg", "svg", "gif", "pdf")
@@ -12,7 +13,7 @@ _LEVELS = {"part": 1, "chapter": 1, "section": 2, "subsection": 3, "subsubsectio
 _LEVELS |= {"paragraph": 5, "subparagraph": 6}
 _ARGUMENT = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
 _SECTION = re.compile(rf"\\({'|'.join(_LEVELS)})\*?(?:\[[^\]]*\])?{_ARGUMENT}")
-_GRAPHICS = re.compile(r"\\includegraphics\*?\s*(?:<[^>]*>)?(?:\[([^\]]*)\])?(?:\[[^\]]*\])?\s*\{([^{}]+)\}")
+_GRAPHICS = re.compile(r"\\includegraphics\*?\s*(?:<[^<>]*>)?(?:\[([^\[\]]*)\])?(?:\[[^\[\]]*\])?\s*\{([^{}]+)\}")
 _GRAPHICS_PATH = re.compile(r"\\graphicspath\s*\{((?:\s*\{[^{}]*\})+)\s*\}")
 _CAPTION = re.compile(rf"\\caption\*?(?:\[[^\]]*\])?{_ARGUMENT}")
 _FIGURE = re.compile(r"\\(begin|end)\{(?:wrap|side|sub|margin)?figure\*?\}")
@@ -31,8 +32,11 @@ _SPACES = re.compile(r"[ \t]+")
 
 
 def parse_latex(text: str) -> ParsedDocument:
-    """A source file. Commands are taken out by their looks, nothing is expanded and nothing is included."""
-    lines = [_COMMENT.sub("", line) for line in text.split("\n")]
+    """A source file. Commands are taken out by their looks.
+
+    Nothing is included, and of the text's own commands only those that stand for words or show a picture are expanded.
+    """
+    lines = _readable([_COMMENT.sub("", line) for line in text.split("\n")])
     # Joined, so that a caption over several lines is one; nothing in it changes its length from here on.
     whole = "\n".join(lines)
     starts = _line_starts(lines)
@@ -75,6 +79,20 @@ def parse_latex(text: str) -> ParsedDocument:
         frozenset(code),
         _plain(title[1]) or None if title else None,
     )
+
+
+def _readable(lines: list[str]) -> list[str]:
+    """`lines` without definitions of commands, with accents and short names as they are read; code as it is."""
+    text, defined = without_definitions("\n".join(lines))
+    readable: list[str] = []
+    verbatim = False
+    for line in with_figures(text, defined.figures).split("\n"):
+        mark = _VERBATIM.search(line)
+        verbatim = mark[1] == "begin" if mark else verbatim
+        readable.append(
+            line if verbatim or "\\" not in line else with_letters(with_names(with_letters(line), defined.names))
+        )
+    return readable
 
 
 def _prose(lines: list[str]) -> tuple[list[str], set[int]]:

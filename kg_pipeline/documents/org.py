@@ -2,19 +2,20 @@
 
 import re
 
-from kg_pipeline.documents.image_names import names_an_image, without_image_names
+from kg_pipeline.documents.image_names import commented_images, names_an_image, without_image_names
 from kg_pipeline.documents.parsed import Cut, Heading, ImageReference, ParsedDocument
 
 _HEADLINE = re.compile(r"(\*+)\s+(?:(?:TODO|DONE)\s+)?(.*?)(?:\s+:[\w@#%:]+:)?$")
 _KEYWORD = re.compile(r"\s*#\+(\w+)(?:\[.*?\])?:\s*(.*)$")
-_LINK = re.compile(r"\[\[([^\]]+)\](?:\[([^\]]*)\])?\]")
+_LINK = re.compile(r"\[\[([^\[\]]+)\](?:\[([^\]]*)\])?\]")
 _BEGIN = re.compile(r"\s*#\+begin_(\w+)", re.IGNORECASE)
 _END = re.compile(r"\s*#\+end_(\w+)", re.IGNORECASE)
 _LIST_ITEM = re.compile(r"\s*(?:[-+]|\d+[.)])\s+\S")
 _UNREAD = re.compile(r"\s*(?:# |#$|:[\w-]+:)")
 _ALT = re.compile(r":alt\s+(.+?)(?=\s+:\w|$)")
 _FILE = re.compile(r"^(?:file|attachment):(?://(?=/))?")
-_KEPT_AS_IT_IS = frozenset(["src", "example", "export", "comment"])
+_MARKUP = frozenset(["export", "html", "latex"])
+_KEPT_AS_IT_IS = _MARKUP | {"src", "example", "comment"}
 
 
 def parse_org(text: str) -> ParsedDocument:
@@ -60,6 +61,8 @@ class _Parser:
         if self._block == "comment":
             return ""
         self._code.add(number)
+        if self._block in _MARKUP:
+            self._html(number, line)
         return without_image_names(line.rstrip())
 
     def _outside(self, number: int, line: str) -> str:
@@ -67,7 +70,7 @@ class _Parser:
             self._block = begin[1].lower() if begin[1].lower() in _KEPT_AS_IT_IS else None
             return ""
         if keyword := _KEYWORD.match(line):
-            self._keyword(keyword[1].lower(), keyword[2].strip())
+            self._keyword(number, keyword[1].lower(), keyword[2].strip())
             return ""
         if headline := _HEADLINE.match(line):
             shown = without_image_names(_LINK.sub(_words, headline[2]))
@@ -76,9 +79,15 @@ class _Parser:
             return shown
         return "" if _UNREAD.match(line) else self._paragraph(number, line)
 
-    def _keyword(self, name: str, value: str) -> None:
+    def _html(self, number: int, markup: str) -> None:
+        for _, target, alt in commented_images(markup, number):
+            self._references.append(ImageReference(number, "org_image", target, alt))
+
+    def _keyword(self, number: int, name: str, value: str) -> None:
         if name == "title":
             self._title = value or None
+        elif name == "html":
+            self._html(number, value)
         elif name == "caption":
             self._caption = value or None
         elif name.startswith("attr_") and (found := _ALT.search(value)):
@@ -86,11 +95,11 @@ class _Parser:
 
     def _paragraph(self, number: int, line: str) -> str:
         for link in _LINK.finditer(line):
-            target = _FILE.sub("", link[1])
-            if names_an_image(target):
-                is_shown = not link[2] or names_an_image(link[2])
-                kind, caption = ("org_image", self._caption) if is_shown else ("link", None)
-                self._references.append(ImageReference(number, kind, target, self._alt, caption))
+            target, shown = _FILE.sub("", link[1]), _FILE.sub("", link[2] or link[1])
+            if names_an_image(shown):  # a link whose words are a picture shows that picture
+                self._references.append(ImageReference(number, "org_image", shown, self._alt, self._caption))
+            if names_an_image(target) and target != shown:
+                self._references.append(ImageReference(number, "link", target, self._alt))
         if self._after_blank:
             self._cuts[number] = Cut.PARAGRAPH
         elif _LIST_ITEM.match(line):

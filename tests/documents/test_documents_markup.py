@@ -130,4 +130,72 @@ def test_titles():
 
 def test_prose_of_latex_and_wiki_is_without_markup():
     assert parsed(".tex", LATEX).prose[3] == "Turn it left by 90 %. See ."
-    assert parsed(".wiki", WIKI).prose[1] == "Turn it left, see the manual ."
+    assert parsed(".wiki", WIKI).prose[1] == "Turn it left, see the manual . p. 4"
+
+
+OWN_COMMANDS = r"""\newcommand{\pump}{Pump\emph{Master} 3000}
+\def\pic#1#2{\begin{figure}\includegraphics{img/#1}\caption{#2}\end{figure}}
+\begin{document}
+Die \pump{} f\"ordert \verb|\start| m\'{\i}t Stra\ss e, \v{S}koda, \LaTeX.
+\pic{valve.png}{The
+valve of the \pump}
+\begin{verbatim}
+\pump f\"ur
+\end{verbatim}
+"""
+
+
+def test_latex_reads_accents_and_the_short_names_and_figures_that_a_text_defines():
+    document = parsed(".tex", OWN_COMMANDS)
+    assert document.prose[3] == "Die PumpMaster 3000 fördert start mít Straße, Škoda, LaTeX."
+    assert references(document) == [
+        (5, "latex_graphics", "img/valve.png", None, "The valve of the PumpMaster 3000"),
+    ]
+    assert document.prose[7] == '\\pump f\\"ur' and len(document.prose) == OWN_COMMANDS.count("\n") + 1
+
+
+def test_latex_that_defines_itself_ends():
+    text = (
+        r"\def\a{\b\b\b}\def\b{\a\a\a}\newcommand\c[1]{\c{#1\c{#1}}\includegraphics{#1}}" + "\n\\a \\b \\c{x.png}" * 50
+    )
+    assert sum(map(len, parsed(".tex", text).prose)) < 5_000
+
+
+def test_a_picture_in_wikitext_may_have_a_caption_over_several_lines_with_links_of_both_kinds():
+    text = "[[File:Pump.jpg|thumb|Seen from [https://example.org above],\nwith the [[valve|lid]] {{on|1|2}}.]]\nText."
+    document = parsed(".wiki", text)
+    assert [(line, target) for line, _, target, _, _ in references(document)] == [(1, "Pump.jpg")]
+    assert "with the lid" in (document.references[0].caption or "")
+    assert document.prose == ("", "", "Text.")
+
+
+def test_a_link_of_org_whose_words_are_a_picture_shows_the_picture():
+    text = "[[https://example.org][file:img/pump.png]]\n#+BEGIN_EXPORT html\n<img src='lid.png'>\n#+END_EXPORT"
+    assert references(parsed(".org", text)) == [
+        (1, "org_image", "img/pump.png", None, None),
+        (3, "org_image", "lid.png", None, None),
+    ]
+
+
+def test_a_usage_line_of_asciidoc_is_text_and_a_line_of_attributes_is_not():
+    document = parsed(".adoc", "*pump*\n[ *--help* ]\n[ FILE ... ]\n\n[[valve]]\n[.lead%header,cols=2*]\nTurn it.")
+    assert document.prose == ("*pump*", "[ *--help* ]", "[ FILE ... ]", "", "", "", "Turn it.")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "mark"),
+    [
+        (".adoc", "image::a["),
+        (".org", "[[a"),
+        (".org", "[[a][b"),
+        (".wiki", "[http://a "),
+        (".wiki", "[[File:a"),
+        (".wiki", "<ref>"),
+        (".wiki", "<!--"),
+        (".tex", r"\includegraphics["),
+        (".tex", r"\newcommand\a{"),
+    ],
+)
+def test_marks_that_are_never_closed_are_read_in_time(suffix, mark):
+    # Each of the first four took up to a minute once: the search for the end began anew at every mark.
+    assert parsed(suffix, mark * (50_000 // len(mark))).prose
