@@ -17,7 +17,14 @@ from kg_pipeline.evidence.calibration import (
     is_evidence_model,
 )
 from kg_pipeline.evidence.features import KEY, pair_features
-from kg_pipeline.evidence.model import EVIDENCE_SCORER, contributions, log_odds, sigmoid
+from kg_pipeline.evidence.model import (
+    DOCUMENT_INTERCEPT,
+    DOCUMENT_SCALE,
+    EVIDENCE_SCORER,
+    contributions,
+    log_odds,
+    sigmoid,
+)
 from kg_pipeline.evidence.ranking import with_ranks
 from kg_pipeline.evidence.reasons import findings, reason
 from kg_pipeline.tables import TABLES
@@ -35,10 +42,10 @@ def judge(
     """Table visual_evidence: a row per candidate pair, accepted pair, and image and document among them.
 
     Without a calibration the scorer's log-odds decide, confidence is score/10, contributions are the evidence model's,
-    and a document is worth as much as its best passage that nobody rejected. With one, the fused log-odds decide about
-    passages, a document is what its passages together make likely, and the curves give the confidence; `log_odds` and
-    `score` stay a reranker's, while the evidence model's are replaced by the fitted ones. Raises ValueError for a
-    calibration of another scorer.
+    and a document is worth as much as its best passage that nobody rejected; where the evidence model is the scorer, as
+    much as such a passage says of its document. With one, the fused log-odds decide about passages, a document is what
+    its passages together make likely, and the curves give the confidence; `log_odds` and `score` stay a reranker's,
+    while the evidence model's are replaced by the fitted ones. Raises ValueError for a calibration of another scorer.
     """
     said = current_verdicts(verdicts, {table: getattr(corpus, table) for table in JUDGED_TABLES})
     pairs = pl.concat([candidate_pairs, _accepted_only(corpus, candidate_pairs, said)]).sort(KEY)
@@ -194,15 +201,25 @@ def _documents(texts: pl.DataFrame, calibration: Calibration | None) -> pl.DataF
         )
         .with_columns(text_kind=pl.lit("document"), text_id="document_id")
     )
-    return _together(best, calibration).drop("together") if calibration else best.drop("together")
+    if calibration:
+        return _evidence_scores(_worth(best, pl.col("together").round(9)), calibration).drop("together")
+    return _as_shipped(best.drop("together"))
 
 
-def _together(documents: pl.DataFrame, calibration: Calibration) -> pl.DataFrame:
-    """Documents for what their passages make likely together; the best passage's contributions and that of the rest."""
-    rest = pl.struct(name=pl.lit("other_passages"), value=(pl.col("together") - pl.col("decisive")).round(6))
-    pooled = documents.with_columns(contributions=pl.col("contributions").list.concat(pl.concat_list(rest)))
-    decisive = pl.when(pl.col("decisive").is_not_null()).then("together")
-    return _evidence_scores(pooled.with_columns(decisive=decisive), calibration)
+def _as_shipped(documents: pl.DataFrame) -> pl.DataFrame:
+    """Documents for what their best passage says of them; how a reranker's scores speak of documents is not known."""
+    by_evidence, said = pl.col("scorer") == EVIDENCE_SCORER, DOCUMENT_INTERCEPT + DOCUMENT_SCALE * pl.col("decisive")
+    of_evidence = _worth(documents.filter(by_evidence), said.round(6))
+    scored = of_evidence.with_columns(log_odds="decisive", score=10 * sigmoid(pl.col("decisive")))
+    return pl.concat([scored, documents.filter(by_evidence.not_() | pl.col("scorer").is_null())])
+
+
+def _worth(documents: pl.DataFrame, together: pl.Expr) -> pl.DataFrame:
+    """Documents at these log-odds; the best passage's contributions, and as one more what the log-odds differ by."""
+    worth = pl.when(pl.col("decisive").is_not_null()).then(together)
+    rest = pl.struct(name=pl.lit("other_passages"), value=(worth - pl.col("decisive")).round(6))
+    added = pl.col("contributions").list.concat(pl.concat_list(rest))
+    return documents.with_columns(contributions=added, decisive=worth)
 
 
 def _explained(ranked: pl.DataFrame, corpus: Corpus, rule: KeptRule) -> pl.DataFrame:

@@ -25,7 +25,10 @@ NOTE = (
     "read in the picture (OCR). A picture without a telling name and without text scores near 0 whatever it shows."
 )
 FINGERPRINT = f"{EVIDENCE_SCORER}/query-words"
-# As strong as in the evidence model, and so is NO_PASSAGE, what "belongs to nothing" weighs: the scale is the same.
+# As strong as in the evidence model, and so is NO_PASSAGE, what "belongs to nothing" weighs. Intercept and scale
+# are its own: the model's were fitted on passages that have rivals.
+INTERCEPT = 0.3
+SCALE = 1.6
 # Each feature is a share from 0 to 1 here: there is no collection around a query that could say which words are rare.
 ENOUGH = 3
 FEATURES = ("name_body", "name_in_document", "ocr_body", "name_trigrams", "ocr_bigrams", "phrase", "ui_labels")
@@ -110,7 +113,7 @@ def pair_log_odds(words: ImageWords, text: str) -> float:
     """Log-odds as the evidence model adds them up, with the query as the only passage there is."""
     found = features(words, text)
     strength = sum(PASSAGE.weights[name] * found[name] for name in FEATURES)
-    return round(PASSAGE.intercept + PASSAGE.scale * (strength - NO_PASSAGE), 6)
+    return round(INTERCEPT + SCALE * (strength - NO_PASSAGE), 6)
 
 
 def features(words: ImageWords, text: str) -> dict[str, float]:

@@ -9,7 +9,7 @@ from small_corpus import chunk_of, image_id, small_corpus
 from kg_pipeline.concepts import concept_text
 from kg_pipeline.concepts.reading import concept_id
 from kg_pipeline.evidence import EVIDENCE_SCORER, judge, score_pairs, select_candidates
-from kg_pipeline.evidence.model import log_odds
+from kg_pipeline.evidence.model import DOCUMENT_INTERCEPT, DOCUMENT_SCALE, log_odds
 from kg_pipeline.evidence.ranking import with_ranks
 from kg_pipeline.ids import document_id, sha256_text
 from kg_pipeline.tables import TABLES
@@ -62,8 +62,21 @@ def test_every_candidate_pair_has_one_row_and_every_document_among_them(make_col
     assert documents.select("image_id", "text_id").is_unique().all()
     best = texts.filter(text_kind="chunk").group_by("image_id", "document_id").agg(pl.col("log_odds").max())
     joined = documents.join(best, on=["image_id", "document_id"])
-    assert joined["log_odds"].to_list() == joined["log_odds_right"].to_list()
     assert joined.height == best.height
+    # A document is more likely right than its best passage is, and in the same order.
+    said = [DOCUMENT_INTERCEPT + DOCUMENT_SCALE * log_odds for log_odds in joined["log_odds_right"]]
+    assert joined["log_odds"].to_list() == pytest.approx(said, abs=1e-6)
+    assert joined["confidence"].to_list() == pytest.approx((joined["score"] / 10).to_list())
+
+
+def test_a_document_has_of_another_scorer_what_its_best_passage_has(make_collection):
+    collection, corpus = make_collection(), small_corpus(DOCUMENTS, IMAGES)
+    pairs = select_candidates(collection, corpus).pairs
+    scores = score_pairs(pairs).with_columns(scorer=pl.lit("another/1"))
+    evidence = judge(collection, corpus, pairs, scores, NO_VERDICTS)
+    best = evidence.filter(text_kind="chunk").group_by("image_id", "document_id").agg(pl.col("log_odds").max())
+    joined = evidence.filter(text_kind="document").join(best, on=["image_id", "document_id"])
+    assert joined["log_odds"].to_list() == joined["log_odds_right"].to_list()
 
 
 def test_types_and_places_are_named(make_collection):
