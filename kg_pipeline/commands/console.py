@@ -137,8 +137,8 @@ def print_summary(summary: "RunSummary") -> None:
             ", …" if summary.not_judged > len(summary.not_judged_sample) else ""
         )
         out.print(
-            f"\n{summary.not_judged} pictures cannot be judged by text (nothing to read in them, a name that says "
-            f"nothing): {escape(names)}. A reranker looks at the pixels and would score these.",
+            f"\nPictures that words cannot judge, with nothing to read in them and a name that says nothing: "
+            f"{summary.not_judged} ({escape(names)}). A reranker looks at the pixels and would score these.",
             highlight=False,
         )
     if summary.graph:

@@ -12,7 +12,7 @@ def test_pictures_inside_documents_are_evidence_of_the_passage_at_which_they_lie
         (base.docs / name).write_bytes(data)
     result = base.run("--no-graph")
     assert result.exit_code == 0, result.output
-    assert "cannot be judged" not in result.output
+    assert "words cannot judge" not in result.output
     evidence = base.table("visual_evidence").filter(text_kind="chunk")
     inside = base.table("references").filter(kind="embedded", status="ok")
     content = base.table("images").filter(role="content")
