@@ -4,8 +4,8 @@ import re
 
 # fmt: off
 IMAGE_EXTENSIONS = (
-    "apng", "avif", "bmp", "cur", "dib", "emf", "eps", "gif", "heic", "heif", "ico", "jfif", "jpe", "jpeg", "jpg",
-    "jxl", "png", "svg", "svgz", "tga", "tif", "tiff", "webp", "wmf",
+    "apng", "avif", "bmp", "cur", "dib", "emf", "eps", "gif", "heic", "heif", "ico", "j2k", "jfif", "jp2", "jpe",
+    "jpeg", "jpf", "jpg", "jpx", "jxl", "png", "svg", "svgz", "tga", "tif", "tiff", "webp", "wmf",
 )
 # fmt: on
 

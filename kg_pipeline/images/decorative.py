@@ -55,6 +55,7 @@ ONE_COLOUR = "one colour only"
 RULES = (
     Rule(ONE_COLOUR, lambda look: look.one_colour),
     Rule(f"icon: no side over {ICON_SIDE} px", lambda look: look.longest <= ICON_SIDE),
+    Rule("icon: a file of icons", lambda look: all(path.lower().endswith(".ico") for path in look.paths)),
     Rule(
         f"line: over {RULE_ASPECT} times as long as thick, at most {RULE_THICKNESS} px thick",
         lambda look: look.shortest <= RULE_THICKNESS and look.longest > RULE_ASPECT * look.shortest,

@@ -10,21 +10,25 @@ from PIL import (
     BmpImagePlugin,
     GifImagePlugin,
     ImageFile,
+    Jpeg2KImagePlugin,
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
 )
 
+from kg_pipeline.images.icons import IconFile
+from kg_pipeline.images.metafiles import rendered
+
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".svg"})
-IMAGE_SUFFIXES |= {".apng", ".avif", ".heic", ".heif", ".hif"}
-IMAGE_SUFFIXES |= {".emf", ".wmf"}  # not read, but their rows say so
+IMAGE_SUFFIXES |= {".apng", ".avif", ".heic", ".heif", ".hif", ".ico", ".jp2", ".j2k", ".jpf", ".jpx"}
+IMAGE_SUFFIXES |= {".emf", ".wmf"}
 SVG = "SVG"
 
 
 @dataclass(frozen=True)
 class RasterFormat:
-    """A format of pixels: how it begins (a pattern), and the Pillow class that reads it."""
+    """A format of pixels, or rendered to pixels: how it begins (a pattern), and the Pillow class that reads it."""
 
     begins: re.Pattern[bytes]
     # Called directly, not through Image.open: open() measures every picture against one limit of the whole process,
@@ -51,9 +55,14 @@ RASTER_FORMATS = {
     "TIFF": RasterFormat(re.compile(rb"II\x2a\x00|MM\x00\x2a|II\x2b\x00|MM\x00\x2b"), TiffImagePlugin.TiffImageFile),
     "AVIF": RasterFormat(AVIF, AvifImagePlugin.AvifImageFile),
     "HEIF": RasterFormat(HEIF, _heif),
+    "JPEG2000": RasterFormat(
+        re.compile(rb"\x00\x00\x00\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"), Jpeg2KImagePlugin.Jpeg2KImageFile
+    ),
+    "EMF": RasterFormat(re.compile(rb"\x01\x00\x00\x00.{36} EMF", re.DOTALL), rendered),
+    "WMF": RasterFormat(re.compile(rb"\xd7\xcd\xc6\x9a|[\x01\x02]\x00\x09\x00\x00[\x01\x03]"), rendered),
+    "ICO": RasterFormat(re.compile(rb"\x00\x00\x01\x00"), IconFile),
 }
 
-UNREAD_DRAWING = "which is not supported; save it as SVG or PNG (Inkscape and LibreOffice do)"
 # What files with an image's name turn out to be, so that the report can say it.
 OTHER_CONTENTS = (
     (re.compile(rb"version https://git-lfs"), "a Git LFS pointer; fetch the file with `git lfs pull`"),
@@ -63,11 +72,7 @@ OTHER_CONTENTS = (
     (re.compile(rb"8BPS"), "a Photoshop file"),
     (re.compile(rb"\x00\x05\x16[\x00\x07]"), "metadata of macOS (AppleDouble)"),
     (re.compile(rb".{4}ftyp", re.DOTALL), "a video"),
-    (re.compile(rb"\x00\x00\x01\x00"), "an icon file (ICO), which is not supported"),
-    (re.compile(rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51"), "a JPEG 2000 picture, which is not supported"),
     (re.compile(rb"\x00\x00\x00\x0cJXL |\xff\x0a"), "a JPEG XL picture, which is not supported"),
-    (re.compile(rb"\x01\x00\x00\x00.{36} EMF", re.DOTALL), f"an EMF drawing, {UNREAD_DRAWING}"),
-    (re.compile(rb"\xd7\xcd\xc6\x9a|[\x01\x02]\x00\x09\x00\x00[\x01\x03]"), f"a WMF drawing, {UNREAD_DRAWING}"),
     (re.compile(rb"\x7fELF|MZ"), "a program"),
 )
 
@@ -78,7 +83,7 @@ FIRST_ELEMENT = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
 
 
 def image_format(data: bytes) -> str | None:
-    """PNG, JPEG, GIF, WEBP, BMP, TIFF, AVIF, HEIF or SVG by the first bytes of `data`; None for anything else."""
+    """SVG or a key of RASTER_FORMATS by the first bytes of `data`; None for anything else."""
     for name, known in RASTER_FORMATS.items():
         if known.begins.match(data):
             return name

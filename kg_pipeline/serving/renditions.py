@@ -19,6 +19,8 @@ MEDIA_TYPES = {
     "TIFF": "image/tiff",
     "AVIF": "image/avif",
     "HEIF": "image/heif",
+    "JPEG2000": "image/jp2",
+    "ICO": "image/vnd.microsoft.icon",
 }
 """By the content, never by the name. What is not here, SVG included, is handed out for saving only."""
 UNKNOWN = "application/octet-stream"

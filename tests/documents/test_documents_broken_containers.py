@@ -1,14 +1,16 @@
-"""Broken files of every format with pictures inside: never a crash of the run, never longer than the limit, counted."""
+"""Broken files of every format: never a crash of the run, never longer than the limit, counted."""
 
 import random
+from collections import Counter
 from hashlib import sha256
 
 import pytest
 from small_office import FILES
 
 from kg_pipeline.config import Limits
-from kg_pipeline.documents.formats import format_of
-from kg_pipeline.documents.opening import ToOpen, open_documents, take_apart
+from kg_pipeline.documents.decoding import BinaryFileError, decode
+from kg_pipeline.documents.formats import FORMATS, format_of
+from kg_pipeline.documents.opening import PARSER_ERRORS, ToOpen, open_documents, take_apart
 from kg_pipeline.documents.shelf import Shelf
 
 
@@ -82,3 +84,125 @@ def test_truncated_files_are_read_or_counted(suffix, share, tmp_path):
     entry = shelf.load(item.sha256, item.form)
     assert entry is not None
     assert entry.status == "ok" or entry.error
+
+
+# What each format of text has marks for: title, section, picture with alt text and caption, link, code, table.
+TEXTS = {
+    ".md": """---
+title: Pump
+---
+# Valve
+![The valve](img/v.png "Above")
+[p](a.md) <img src=b.png alt='B'>
+
+```
+x
+```
+|a|b|
+""",
+    ".mdx": """import Pump from './p.svg'
+
+# Valve
+<Pump alt="P"/>
+![[v.png]]
+{{< figure src="b.png" >}}
+""",
+    ".rst": """Pump
+====
+.. figure:: img/v.png
+   :alt: The valve
+
+   Above |p|
+
+.. |p| image:: p.png
+.. code::
+
+   x
+
+= =
+a b
+= =
+""",
+    ".html": """<!doctype html><title>P</title><h1>Pump</h1>
+<figure>
+<img src=v.png alt=V srcset='a.png 2x'><figcaption>A</figure>
+<!-- x --><pre>x</pre>
+""",
+    ".adoc": """= Pump
+:imagesdir: img
+
+== Valve
+
+.Above
+image::v.png[The valve, 30, title="A"]
+
+----
+x
+----
+|===
+|a |b
+|===
+{imagesdir}
+""",
+    ".org": """#+TITLE: Pump
+* TODO Valve :a:
+#+CAPTION: Above
+#+ATTR_HTML: :alt V :width 3
+[[file:v.png]] [[a.org][b]]
+#+begin_src c
+x
+#+end_src
+""",
+    ".tex": r"""\title{Pump}\newcommand{\p}{Pu\emph{mp}}\def\f#1{\includegraphics{#1}}
+\section{V}\f{v.png}\p{} \"u \verb|x|
+\begin{figure}\includegraphics[alt={V}]{v}
+\caption{A}\end{figure}
+""",
+    ".wiki": """= Pump =
+[[File:V.png|thumb|alt=V|The [[valve|lid]]
+above]] {{t|a}}<ref>n</ref>
+<gallery>
+A.png|B
+</gallery>
+{|
+! a || b
+|}
+""",
+    ".txt": """Pump
+
+The valve.
+""",
+}
+
+
+def parse_mutations(suffix: str, count: int) -> Counter[str]:
+    """What came of `count` broken texts; a line of some goes on with one mark of the format, 300 times."""
+    good, chance, outcomes = TEXTS[suffix].encode() * 3, random.Random(suffix), Counter[str]()
+    marks = sorted({good[place : place + length] for place in range(len(good) // 3) for length in (2, 5)})
+    for seed in range(count):
+        broken = mutated(good, seed)
+        place = chance.randrange(len(broken) + 1)
+        broken = broken[:place] + chance.choice(marks) * chance.choice((0, 1, 300)) + broken[place:]
+        try:
+            outcomes["read"] += len(FORMATS[suffix].parse(decode(broken)).prose) > 0
+        except BinaryFileError:
+            outcomes["binary"] += 1
+        except PARSER_ERRORS as error:  # such a document is a row with status unreadable
+            outcomes[type(error).__name__] += 1
+    return outcomes
+
+
+@pytest.mark.parametrize("suffix", TEXTS)
+def test_mutated_texts_are_read_or_counted(suffix):
+    assert set(parse_mutations(suffix, 50)) == {"read", "binary"}
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("suffix", TEXTS)
+def test_a_thousand_mutated_texts_are_read_or_counted(suffix):
+    outcomes = parse_mutations(suffix, 1000)
+    assert outcomes.total() == 1000 and outcomes["read"] + outcomes["binary"] > 950
+
+
+def test_every_format_of_text_is_mutated():
+    assert {FORMATS[suffix].name for suffix in TEXTS} == {form.name for form in FORMATS.values()}

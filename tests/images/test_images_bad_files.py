@@ -12,7 +12,7 @@ from kg_pipeline.config import Limits
 from kg_pipeline.images.decoding import examine
 from kg_pipeline.images.errors import ImageError
 
-FORMATS = ["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF"]
+FORMATS = ["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "ICO", "JPEG2000"]
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,10 @@ FORMATS = ["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF"]
         (b"\xff\xd8\xff", "broken JPEG"),
         (b"RIFF\x00\x00\x00\x00WEBP", "broken WEBP"),
         (b"II\x2a\x00", "broken TIFF"),
+        (b"\x00\x00\x01\x00", "broken ICO"),
+        (b"\x00\x00\x01\x00\x01\x00" + bytes(16), "broken ICO"),
+        (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "broken JPEG2000"),
+        (b"\xff\x4f\xff\x51", "broken JPEG2000"),
         (b"<?xml version='1.0'?><plist/>", "markup beginning with <plist>"),
         (b"<svg", "broken SVG"),
     ],

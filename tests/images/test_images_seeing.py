@@ -1,9 +1,14 @@
 """What a person sees: turned, transparent, animated, many pages, other colours, cameras' formats."""
 
 import random
+import struct
+from functools import reduce
 from io import BytesIO
+from operator import xor
+from pathlib import Path
 
 import numpy as np
+import pptx
 import pytest
 from pictures import drawn, file_row, image_row, save
 from PIL import Image, ImageCms, ImageDraw
@@ -71,18 +76,82 @@ def test_pictures_of_cameras_and_phones_are_read_and_stand_upright(docs, invento
     assert thumbnail((docs / f"a{suffix}").as_uri(), Limits(), 20)
 
 
+def metafile(placed: bool = True) -> bytes:
+    """A WMF of an ellipse and a line; `placed` with the header that says its size."""
+
+    def record(function: int, *numbers: int) -> bytes:
+        return struct.pack(f"<IH{len(numbers)}h", 3 + len(numbers), function, *numbers)
+
+    origin_and_extent = record(0x020B, 0, 0) + record(0x020C, 1000, 1000)
+    drawn = record(0x0418, 900, 900, 100, 100) + record(0x0214, 0, 0) + record(0x0213, 1000, 1000)
+    records = origin_and_extent + drawn + record(0)
+    header = struct.pack("<HHHIHIH", 1, 9, 0x300, 9 + len(records) // 2, 0, 7, 0)
+    place = struct.pack("<IHhhhhHI", 0x9AC6CDD7, 0, 0, 0, 1000, 1000, 1000, 0)
+    checksum = reduce(xor, (word for (word,) in struct.iter_unpack("<H", place)))
+    return (place + struct.pack("<H", checksum) if placed else b"") + header + records
+
+
+# python-pptx brings them along.
+REAL_EMF = sorted((Path(pptx.__file__).parent / "templates").glob("*.emf"))
+
+
+@pytest.mark.parametrize("file", REAL_EMF, ids=lambda file: file.name)
+def test_drawings_of_office_are_rendered(file, docs, inventory):
+    (docs / "a.emf").write_bytes(file.read_bytes())
+    row = image_row(inventory(), "a.emf")
+    assert (row["format"], row["role"]) == ("EMF", "content")
+    assert 140 < row["width"] < 180 and 90 < row["height"] < 120  # about an inch
+    assert np.asarray(as_seen(file.read_bytes(), LIMITS)).std() > 20
+    assert thumbnail((docs / "a.emf").as_uri(), Limits(), 80)
+
+
+@pytest.mark.parametrize("placed", [True, False])
+def test_a_wmf_is_rendered_on_white(placed):
+    assert examine(metafile(placed), LIMITS).format == "WMF"
+    seen = np.asarray(as_seen(metafile(placed), LIMITS).convert("L").resize((100, 100)))
+    assert seen[50, 9:12].min() < 250 and seen[50, 50] < 250 and seen[5, 60] == 255
+
+
 @pytest.mark.parametrize(
-    ("data", "words"),
+    "data",
     [
-        (b"\x01\x00\x00\x00" + bytes(36) + b" EMF" + bytes(60), "EMF drawing, which is not supported; save it as SVG"),
-        (b"\xd7\xcd\xc6\x9a" + bytes(60), "WMF drawing, which is not supported; save it as SVG"),
-        (b"\x01\x00\x09\x00\x00\x03" + bytes(60), "WMF drawing"),
+        b"\x01\x00\x00\x00" + bytes(36) + b" EMF" + bytes(60),
+        b"\xd7\xcd\xc6\x9a" + bytes(60),
+        b"\x01\x00\x09\x00\x00\x03" + bytes(60),
+        metafile()[:60],
     ],
 )
-def test_drawings_of_windows_are_rows_with_advice(docs, inventory, data, words):
+def test_damaged_drawings_of_windows_are_rows_that_say_so(docs, inventory, data):
     (docs / "a.emf").write_bytes(data)
     row = file_row(inventory(), "a.emf")
-    assert row["status"] == "unreadable" and words in row["error"]
+    assert row["status"] == "unreadable" and "MF: " in row["error"]
+
+
+def test_of_an_icon_file_the_largest_picture_is_read_and_it_is_decoration(docs, inventory):
+    save(docs / "a.ico", drawn(1, (256, 256), "RGBA"), sizes=[(16, 16), (256, 256), (48, 48)])
+    row = image_row(inventory(), "a.ico")
+    assert (row["format"], row["width"], row["height"], row["role"]) == ("ICO", 256, 256, "decorative")
+    assert row["decorative_reason"] == "icon: a file of icons"
+    assert thumbnail((docs / "a.ico").as_uri(), Limits(), 80)
+
+
+@pytest.mark.parametrize("bitmap_format", ["png", "bmp"])
+def test_the_size_of_an_icon_is_that_of_its_picture_and_refused_before_it_is_decoded(bitmap_format):
+    icon = BytesIO()
+    drawn(1, (48, 48), "RGBA").save(icon, "ICO", sizes=[(48, 48)], bitmap_format=bitmap_format)
+    assert examine(icon.getvalue(), Limits(image_pixels=48 * 48)).width == 48
+    with pytest.raises(ImageError, match="48 x 48 pixels, more than"):
+        examine(icon.getvalue(), Limits(image_pixels=48 * 48 - 1))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "I;16"])
+@pytest.mark.parametrize("suffix", [".jp2", ".j2k"])
+def test_jpeg_2000_is_read(docs, inventory, mode, suffix):
+    image = drawn(3).convert("L").convert("I;16") if mode == "I;16" else drawn(3, mode=mode)
+    save(docs / f"a{suffix}", image, format="JPEG2000", no_jp2=suffix == ".j2k")
+    row = image_row(inventory(), f"a{suffix}")
+    assert (row["format"], row["width"], row["height"]) == ("JPEG2000", 200, 150)
+    assert np.asarray(as_seen((docs / f"a{suffix}").read_bytes(), LIMITS)).std() > 30
 
 
 def test_dark_ink_without_a_ground_is_seen_on_white_and_light_ink_on_dark():
