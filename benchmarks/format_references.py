@@ -218,8 +218,9 @@ def node_text(kind: str | None, content: Any, pictures: list[str]) -> Iterator[s
 
 
 def is_silent(kind: str | None, content: Any) -> bool:
-    """Formulas, raw commands of LaTeX, lists of the other pages."""
-    return kind in (None, "Math", "RawInline", "RawBlock") or (kind == "Div" and "toctree" in content[0][1])
+    """Formulas, raw commands of LaTeX, names of labels, lists of the other pages."""
+    labels = kind == "Link" and any(key == "reference-type" for key, _ in content[0][2])
+    return kind in (None, "Math", "RawInline", "RawBlock") or labels or (kind == "Div" and "toctree" in content[0][1])
 
 
 INSIDE_A_WORD = frozenset(

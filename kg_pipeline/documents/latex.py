@@ -36,7 +36,7 @@ def parse_latex(text: str) -> ParsedDocument:
 
     Nothing is included, and of the text's own commands only those that stand for words or show a picture are expanded.
     """
-    lines = _readable([_COMMENT.sub("", line) for line in text.split("\n")])
+    lines = _readable(text.split("\n"))
     # Joined, so that a caption over several lines is one; nothing in it changes its length from here on.
     whole = "\n".join(lines)
     starts = _line_starts(lines)
@@ -82,17 +82,27 @@ def parse_latex(text: str) -> ParsedDocument:
 
 
 def _readable(lines: list[str]) -> list[str]:
-    """`lines` without definitions of commands, with accents and short names as they are read; code as it is."""
-    text, defined = without_definitions("\n".join(lines))
-    readable: list[str] = []
+    """`lines` without comments and definitions of commands, with letters and short names as read; code as it is."""
+    code = _code(lines)
+    bare = ["" if number in code else _COMMENT.sub("", line) for number, line in enumerate(lines)]
+    text, defined = without_definitions("\n".join(bare))
+    read = with_figures(text, defined.figures).split("\n")
+    return [
+        lines[number] if number in code else with_letters(with_names(with_letters(line), defined.names))
+        for number, line in enumerate(read)
+    ]
+
+
+def _code(lines: list[str]) -> set[int]:
+    """Which lines, from 0, are of verbatim text, the marks around it left out."""
+    code: set[int] = set()
     verbatim = False
-    for line in with_figures(text, defined.figures).split("\n"):
+    for number, line in enumerate(lines):
         mark = _VERBATIM.search(line)
+        if mark is None and verbatim:
+            code.add(number)
         verbatim = mark[1] == "begin" if mark else verbatim
-        readable.append(
-            line if verbatim or "\\" not in line else with_letters(with_names(with_letters(line), defined.names))
-        )
-    return readable
+    return code
 
 
 def _prose(lines: list[str]) -> tuple[list[str], set[int]]:
@@ -102,7 +112,7 @@ def _prose(lines: list[str]) -> tuple[list[str], set[int]]:
     for number, line in enumerate(lines, start=1):
         if mark := _VERBATIM.search(line):
             verbatim = mark[1] == "begin"
-            prose.append("")
+            prose.append(without_image_names(_plain(line[: mark.start()] if verbatim else line[mark.end() :])))
         elif verbatim:
             prose.append(without_image_names(line.rstrip()))
             code.add(number)

@@ -30,6 +30,8 @@ _DEFINED = re.compile(
 )
 _COUNT = re.compile(r"\[([1-9])\]|(?:#\d)*#([1-9])")
 _STYLE = re.compile(r"\\(?:text(?:bf|it|sf|tt|sc|rm|sl|up|md|normal)|emph|mbox|underline)\s*(?=\{)")
+_TITLED = re.compile(r"\\begin\{(?:frame|(?:alert|example)?block)\}(?:<[^<>]*>)?(?:\[[^\[\]]*\])*(?=\s*\{)")
+_LABEL = re.compile(r"\\item\s*\[([^\[\]]*)\]")
 _NO_WORDS = re.compile(r"#|\\(?:begin|end|def|includegraphics)(?![A-Za-z])")
 
 
@@ -75,7 +77,13 @@ def _argument(match: re.Match[str], number: int) -> str:
 
 
 def with_letters(text: str) -> str:
-    """`text` with accents, special letters and inline code as they are read; a style within a word divides nothing."""
+    """`text` with accents, special letters, inline code, labels of lists and titles of slides as they are read.
+
+    A style, or a place for a hyphen, within a word divides nothing.
+    """
+    if "\\" not in text:
+        return text
+    text = _LABEL.sub(r"\\item \1 ", _TITLED.sub("", text.replace("\\-", "")))
     text = _STYLE.sub("", _VERB.sub(lambda match: re.sub(r"[\\{}]", " ", match[2]), text))
     return _LETTER.sub(_letter, _ACCENTED.sub(_accented, text))
 

@@ -154,6 +154,17 @@ def test_latex_reads_accents_and_the_short_names_and_figures_that_a_text_defines
     assert document.prose[7] == '\\pump f\\"ur' and len(document.prose) == OWN_COMMANDS.count("\n") + 1
 
 
+def test_latex_reads_labels_of_lists_titles_of_slides_and_comments_in_code():
+    text = r"""\begin{frame}[t]{The pump}
+\item[Lid] opens the hy\-drau\-lics % not this
+Write \begin{verbatim}
+\newcommand{\a}{b} % needed
+\end{verbatim} here.
+\end{frame}"""
+    prose = parsed(".tex", text).prose
+    assert prose == ("The pump", "Lid opens the hydraulics", "Write", r"\newcommand{\a}{b} % needed", "here.", "")
+
+
 def test_latex_that_defines_itself_ends():
     text = (
         r"\def\a{\b\b\b}\def\b{\a\a\a}\newcommand\c[1]{\c{#1\c{#1}}\includegraphics{#1}}" + "\n\\a \\b \\c{x.png}" * 50
