@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from kg_pipeline.orchestration.dead_runs import process_tag
+from kg_pipeline.orchestration.pools import ensure_pools
 
 # Forked from a server that has imported what is slow to import: spawning each anew takes seconds per step, and a run
 # has a dozen. Not polars: it starts threads when imported, and a fork does not take those along.
@@ -25,9 +26,10 @@ class StepProcesses(dg.Executor):
         return self._steps.retries
 
     def execute(self, plan_context, execution_plan) -> Iterator[dg.DagsterEvent]:  # type: ignore[no-untyped-def]
-        """Tag the run with this process, execute its steps, free what they held."""
+        """Tag the run with this process, see to its pools, execute its steps, free what they held."""
         instance, run_id = plan_context.instance, plan_context.run_id
         instance.add_run_tags(run_id, process_tag(run_id))
+        ensure_pools(instance, (step.pool for step in execution_plan.steps if step.pool))
         try:
             yield from self._steps.execute(plan_context, execution_plan)
         finally:
