@@ -87,6 +87,8 @@ PAIR_FEATURES: Mapping[str, str] = {
     "name_in_document": "the same, words weighted by how few passages of the document have them, relative",
     "name_heading": "BM25 of the file name on the headings above the passage, relative",
     "ocr_heading": "BM25 of the text read in the picture on the headings above the passage, relative",
+    "translated_body": "BM25 of the Chinese and French for words of name and picture on the passage, relative",
+    "translated_heading": "the same on the headings above the passage, relative",
     "name_trigrams": "IDF-weighted share of the file name's character trigrams that the passage contains",
     "ocr_bigrams": "BM25 of pairs of neighbouring words read in the picture on the passage, relative",
     "phrase": "lines read in the picture that stand verbatim in the passage, weighted by rarity, relative",

@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from kg_pipeline.candidates.folders import FolderFit, document_stem, translation_key
+from kg_pipeline.candidates.glossary import translated
 from kg_pipeline.candidates.image_words import read_image_words
 from kg_pipeline.candidates.matching import Bm25, Bm25Texts, Field, IdfCosine, IdfShare, WithinGroups
 from kg_pipeline.candidates.quotations import cues, labels_of, lines_of
@@ -26,6 +27,8 @@ LONGEST = 2.0
 """Passages are cut at a size, so that longer ones are tables and code."""
 DAMPED = ("folder_overlap", "folder_name")
 """Fields that say less of a folder of many pictures."""
+TRANSLATED = ("translated_body", "translated_heading")
+"""Fields that look up English words in other languages: not where the document is there in two."""
 CUBED = ("folder_name",)
 """Likenesses that mean little unless they are great."""
 
@@ -60,6 +63,8 @@ class Fields:
         """For each document the work it is a translation of."""
         known = {"en": 1, "zh": -1}
         self.document_language = np.array([known.get(name or "", 0) for name in documents["language"]], np.float32)
+        self._one_language = (np.bincount(self.document_work)[self.document_work] == 1).astype(np.float32)
+        """1 for documents that are there in one language only."""
         self.image_language = np.array([known.get(image.language or "", 0) for image in self.images], np.float32)
         """1 English, -1 Chinese, 0 unknown or mixed."""
         self.vocabulary = Vocabulary()
@@ -83,11 +88,12 @@ class Fields:
         owner = np.repeat(np.arange(len(images)), [len(image.lines) for image in images])
         line = read_texts(vocabulary, lines, learn=False)
         read, read_pairs = line.regroup(owner, len(images)), line.pairs().regroup(owner, len(images))
+        foreign = translated((name, read), vocabulary)
         self.folders = FolderFit(images, paths, full, vocabulary)
-        passages = Bm25Texts((name, read), body.batches(), B_BODY)
+        passages = Bm25Texts((name, foreign, read), body.batches(), B_BODY)
         bigrams = Bm25Texts((read_pairs,), (batch.pairs() for batch in body.batches()), B_BODY)
         documents = Bm25Texts((name, read), body.regroup(self.chunk_document, len(paths)).batches(), B_BODY)
-        headings = Bm25Texts((name, read), heading.batches(), B_HEADING)
+        headings = Bm25Texts((name, foreign, read), heading.batches(), B_HEADING)
         stems = Bm25Texts((name,), title.batches(), B_TITLE)
         usual = body.lengths.sum() / max(body.count, 1)
         length = np.minimum(body.lengths / max(usual, 1), LONGEST).astype(np.float32)
@@ -99,6 +105,8 @@ class Fields:
             "ocr_body": Bm25(read, passages),
             "ocr_heading": Bm25(read, headings),
             "name_heading": Bm25(name, headings),
+            "translated_body": Bm25(foreign, passages),
+            "translated_heading": Bm25(foreign, headings),
             "ocr_bigrams": Bm25(read_pairs, bigrams),
             "name_trigrams": trigrams,
             "phrase": phrases,
@@ -129,6 +137,8 @@ class Fields:
     def passages(self, rows: Integers, places: Places) -> dict[str, Scores]:
         """Named scores, not yet relative, of pictures on the passages that are looked at for each."""
         scores = {name: field.scores(rows, places) for name, field in self._passages.items()}
+        for name in self._passages.keys() & TRANSLATED:
+            scores[name] *= self._one_language[self.chunk_document[places]]
         return scores | {name: of_passage[places] for name, of_passage in self.of_passage.items()}
 
     def documents(self, rows: Integers, places: Places) -> dict[str, Scores]:

@@ -15,6 +15,7 @@ FINDINGS: Mapping[str, tuple[str, ...]] = {
     "the file name matches the heading": ("name_heading",),
     "words read in the picture stand in the heading": ("ocr_heading",),
     "words read in the picture stand in the passage": ("ocr_body", "ocr_bigrams"),
+    "words of name or picture stand in the passage in its language": ("translated_body", "translated_heading"),
     "whole lines read in the picture stand in the passage": ("phrase",),
     "labels quoted in the passage are read in the picture": ("ui_labels",),
     "the passage points to a picture": ("cue_words",),

@@ -162,6 +162,7 @@ export const FINDINGS = [
   "the file name matches the heading",
   "words read in the picture stand in the heading",
   "words read in the picture stand in the passage",
+  "words of name or picture stand in the passage in its language",
   "whole lines read in the picture stand in the passage",
   "labels quoted in the passage are read in the picture",
   "the passage points to a picture",
