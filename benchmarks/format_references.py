@@ -12,6 +12,7 @@ import posixpath
 import re
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -245,7 +246,8 @@ def dump_reference(file: Path) -> Plain:
         if namespace in (0, 4, 6, 12, 14) and page.find("{*}redirect") is None:
             words += [page.findtext("{*}title") or ""]
             if (newest.findtext("{*}model") or "wikitext") == "wikitext":
-                words += [pandoc_reference("mediawiki", newest.findtext("{*}text") or "").text]
+                with suppress(ValueError):  # a page that pandoc cannot read says nothing of ours
+                    words += [pandoc_reference("mediawiki", newest.findtext("{*}text") or "").text]
             uploads |= {upload.findtext("{*}contents") for upload in page.iterfind("{*}upload")}
     return Plain("\n".join(words), len(uploads - {None}))
 

@@ -10,7 +10,7 @@ _HEADING = re.compile(r"(={1,6}|#{1,6})\s+(\S.*?)(?:\s+\1)?$")
 _IMAGE = re.compile(r"(?<!\w)image(::?)([^\s\[:][^\[\n]{0,300})\[((?:[^\]\\]|\\.){0,1000})\]")
 _ATTRIBUTE = re.compile(r":(!?[\w-]+!?):(?:\s+(.*))?$")
 _TITLE = re.compile(r"\.(?!\.)(\S.*)$")
-_DELIMITER = re.compile(r"(?:-{4,}|={4,}|\.{4,}|\*{4,}|_{4,}|\+{4,}|/{4,}|--|`{3,}.*)$")
+_DELIMITER = re.compile(r"(?:-{4,}|={4,}|\.{4,}|\*{4,}|_{4,}|\+{4,}|/{4,}|--|[|,:!]={3,}|`{3,}.*)$")
 # `[ -h ] [ FILE ]` is a line of text.
 _BLOCK_ATTRIBUTES = re.compile(r"""\[(?:|[\w.#%{,"'][^\]]*|\[[\w:][^\]]*\])\]$""")
 _LIST_ITEM = re.compile(r"\s*(?:[*-]+|\.{1,5}|\d+\.)\s+\S")

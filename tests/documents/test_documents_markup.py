@@ -189,8 +189,10 @@ def test_a_link_of_org_whose_words_are_a_picture_shows_the_picture():
 
 
 def test_a_usage_line_of_asciidoc_is_text_and_a_line_of_attributes_is_not():
-    document = parsed(".adoc", "*pump*\n[ *--help* ]\n[ FILE ... ]\n\n[[valve]]\n[.lead%header,cols=2*]\nTurn it.")
-    assert document.prose == ("*pump*", "[ *--help* ]", "[ FILE ... ]", "", "", "", "Turn it.")
+    document = parsed(
+        ".adoc", "*pump*\n[ *--help* ]\n[ FILE ... ]\n\n[[valve]]\n[.lead%header,cols=2*]\nTurn it.\n|===\n|a |b\n|==="
+    )
+    assert document.prose == ("*pump*", "[ *--help* ]", "[ FILE ... ]", "", "", "", "Turn it.", "", "|a |b", "")
 
 
 @pytest.mark.parametrize(
