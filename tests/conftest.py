@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 from graph_servers import running_server
 
@@ -12,6 +13,10 @@ from kg_pipeline.config import Collection
 # The workers of pytest-xdist have 80 here, and a console that is made then stays so narrow whatever a test asks for.
 os.environ.pop("COLUMNS", None)
 os.environ.pop("LINES", None)
+
+# No test says how long a thing may take: the machine may be busy.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 
 @pytest.fixture(autouse=True)

@@ -152,7 +152,7 @@ WORDS_OF_TEXTS = st.lists(st.lists(st.integers(0, 700), max_size=30), min_size=1
 
 
 @given(WORDS_OF_TEXTS, WORDS_OF_TEXTS)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_packed_texts_score_as_the_products_of_whole_matrices(queries, texts):
     asked, read = Rows.of(queries), Rows.of(texts)
     places = np.tile(np.arange(len(texts), dtype=np.int32), (len(queries), 1))

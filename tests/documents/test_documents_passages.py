@@ -15,7 +15,7 @@ LINES = st.sampled_from([
 
 
 @given(st.lists(LINES, max_size=60), st.sampled_from(sorted(FORMATS)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_passages_tile_every_document_and_hold_all_its_prose(lines, extension):
     text = "\n".join(lines)
     document = FORMATS[extension].parse(text)
@@ -32,7 +32,7 @@ def test_passages_tile_every_document_and_hold_all_its_prose(lines, extension):
 
 
 @given(st.text(max_size=400), st.sampled_from(sorted(FORMATS)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_is_parsed(text, extension):
     text = text.replace("\r", "\n")
     document = FORMATS[extension].parse(text)

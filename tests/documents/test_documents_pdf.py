@@ -93,7 +93,7 @@ def test_captions_begin_with_a_word_and_a_number(line, caption):
     st.lists(st.text("ab ", max_size=5), min_size=1, max_size=8),
     st.dictionaries(st.integers(1, 8), st.lists(st.text("xy", min_size=1, max_size=3), max_size=4), max_size=4),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_ocr_read_moves_everything_below_it(prose, read_lines):
     lines = range(1, len(prose) + 1)
     read_lines = {line: texts for line, texts in read_lines.items() if line in lines}

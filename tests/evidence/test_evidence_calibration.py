@@ -5,7 +5,7 @@ import math
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from small_corpus import chunk_of, image_id, small_corpus
 
@@ -55,7 +55,6 @@ def fused(*rows: dict[str, object]) -> list[float]:
     return fused_sum(fused_parts(pairs_of(*rows), CALIBRATION)).to_list()
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
 def test_probabilities_of_the_passages_and_of_no_passage_add_up_to_one(scores):
     log_odds = fused(*({"name_body": score, "document_id": f"d{n}", "work": f"w{n}"} for n, score in enumerate(scores)))
@@ -85,7 +84,6 @@ def test_what_the_reranker_could_not_score_has_no_log_odds_and_takes_nothing_fro
     assert both == [*fused_sum(fused_parts(pairs_of(scored), calibration)), None]
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-20, 20), min_size=1, max_size=8))
 def test_any_of_is_one_minus_the_product_of_all_failing(log_odds):
     found = pl.DataFrame({"x": log_odds}, schema={"x": pl.Float64()}).select(any_of(pl.col("x"))).item()
@@ -121,7 +119,6 @@ def test_without_a_known_answer_the_weights_are_as_shipped():
     assert fit_weights(nobody, with_reranker=True) == {**PRIOR_WEIGHTS, RERANKER: 1.0}
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(list(PRIOR_WEIGHTS)), st.booleans()), min_size=2, max_size=30))
 def test_no_weight_ever_changes_its_sign(drawn):
     rows = [{"image_id": f"i{n // 3}", name: 1.0, "right": right} for n, (name, right) in enumerate(drawn)]

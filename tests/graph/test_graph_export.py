@@ -29,7 +29,6 @@ on_one_server = settings(
     max_examples=6,
     phases=(Phase.explicit, Phase.generate),
     derandomize=True,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
@@ -117,7 +116,7 @@ def test_the_command_needs_no_server(knowledge_base, monkeypatch, tmp_path):
 # --- Parquet
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(TEXTS, max_size=4))
 def test_parquet_holds_the_wanted_graph(tmp_path_factory, texts):
     wanted, folder = wanted_graph("test", hostile_tables(texts)), tmp_path_factory.mktemp("out") / "parquet"
@@ -130,7 +129,7 @@ def test_parquet_holds_the_wanted_graph(tmp_path_factory, texts):
 # --- CSV
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(TEXTS, max_size=4), NUMBERS)
 def test_csv_is_parsed_back_to_the_wanted_graph(tmp_path_factory, texts, number):
     wanted, folder = wanted_graph("test", hostile_tables(texts, number)), tmp_path_factory.mktemp("out") / "csv"

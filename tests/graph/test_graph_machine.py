@@ -215,7 +215,7 @@ class Syncing(RuleBasedStateMachine):
 
 def run_machine(graph_server, folder, **how):
     graph_server.wipe()
-    quiet = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
+    quiet = {"suppress_health_check": list(HealthCheck), "database": None}
     with graph_server.connect() as connection:
         run_state_machine_as_test(lambda: Syncing(connection, folder / "homes"), settings=settings(**quiet, **how))
 

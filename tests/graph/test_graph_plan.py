@@ -52,7 +52,7 @@ def graphs(draw):
     return Graph.of(parts, parts)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(graphs(), graphs())
 def test_applying_the_plan_to_what_was_there_gives_what_is_wanted(last, wanted):
     planned = plan(last, wanted)
@@ -66,7 +66,7 @@ def test_applying_the_plan_to_what_was_there_gives_what_is_wanted(last, wanted):
         assert upserts.join(deletes[name], on=key_columns(name), how="semi").is_empty()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(graphs(), graphs())
 def test_without_deletes_all_that_was_there_stays_but_what_people_reject(last, wanted):
     kept = applied(last, plan(last, wanted).without_deletes())

@@ -14,7 +14,7 @@ BEFORE = {("Document", 0): 1, ("Chunk", 0, 0): 1, ("Image", 0): 1, ("REFERENCES"
 ONE = {**BEFORE, ("Chunk", 0, 1): 2, ("Image", 1): 2, ("BEST", 0, 0, 0, 0): 2, ("REJECTED_EVIDENCE", 0, 0, 0, 0): 2}
 OTHER = {**BEFORE, ("Chunk", 0, 0): 3, ("Image", 2): 3, ("LISTS", 0, 0, 2, 0): 3}
 
-quiet = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
+quiet = settings(database=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture

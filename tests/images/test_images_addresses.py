@@ -23,7 +23,7 @@ member_parts = st.text(st.characters(exclude_categories=["Cs"], exclude_characte
 member_names = st.lists(member_parts.filter(lambda part: part not in (".", "..")), min_size=1, max_size=3).map("/".join)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raw=file_names)
 def test_the_address_of_a_file_leads_back_to_its_bytes(tmp_path, raw):
     path = tmp_path / os.fsdecode(raw)
@@ -38,7 +38,7 @@ def test_the_address_of_a_file_leads_back_to_its_bytes(tmp_path, raw):
     table_text(path.name).encode("utf-8")
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=member_names)
 def test_the_address_of_a_member_leads_back_to_its_bytes(tmp_path, name):
     data = name.encode()

@@ -148,7 +148,7 @@ def test_a_folder_named_like_an_image_is_a_folder(docs, inventory):
     assert paths(inventory()) == ["shots.png/a.png"]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(format_=st.sampled_from(FORMATS), places=st.lists(st.integers(0, 1 << 30), max_size=6), cut=st.floats(0, 1))
 def test_damage_of_any_kind_is_either_decoded_or_an_image_error(tmp_path, format_, places, cut):
     path = tmp_path / format_

@@ -2,7 +2,7 @@ import io
 
 import numpy as np
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pictures import drawn, image_row, save
 from PIL import Image
@@ -52,7 +52,6 @@ def brute_force(images: pl.DataFrame) -> dict[str, str]:
     return {image_id: min(ids) for ids in members.values() if len(ids) > 1 for image_id in ids}
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

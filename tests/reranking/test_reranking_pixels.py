@@ -20,7 +20,7 @@ def readers():
 
 
 @pytest.mark.parametrize("name", FAMILY_NAMES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(17, 6000), st.integers(17, 6000))
 @example(672, 672)
 @example(17, 3400)

@@ -39,7 +39,7 @@ def test_no_request_makes_the_server_fail_or_answer_otherwise_than_described(des
             continue  # nothing in a path or a query is wrong by the description
 
         @given(case=operation.as_strategy(generation_mode=mode))
-        @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=EXAMPLES, derandomize=True, suppress_health_check=list(HealthCheck))
         def attack(case) -> None:
             case.call_and_validate(checks=CHECKS)
 
