@@ -26,7 +26,7 @@ def all_statements():
         for ends in allowed_ends(edge, ["Product.sku"]):
             yield from (
                 statements.edge_merge(edge, ends),
-                *(statements.edge_create(edge, ends, hub) for hub in (None, 0, 1)),
+                statements.edge_create(edge, ends),
                 statements.edge_delete(edge, ends),
             )
             yield statements.edge_read(edge, ends)
