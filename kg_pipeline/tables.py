@@ -110,9 +110,7 @@ PAIR_FEATURES: Mapping[str, str] = {
     "embedding": "cosine of the vectors of the picture's words and the passage, above the usual one, relative",
     "rivals": "log of how strongly all other passages together claim the image; takes away from each of them",
     "concept_in_name": "1 when the concept is named in the image's file name or folders",
-    "concept_in_image": "1 when the concept is named in the text read in the picture",
     "concept_passage": "probability of the image's best candidate passage that mentions the concept",
-    "concept_rarity": "IDF of the concept over the passages, as a share of the largest possible",
 }
 
 _FOREIGN = {

@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from kg_pipeline.candidates.sparse import Rows
-from kg_pipeline.candidates.tokens import CJK, STOP_WORDS, Vocabulary, is_mixed, run_words, stem
+from kg_pipeline.candidates.tokens import ACCENT, CJK, STOP_WORDS, Vocabulary, is_mixed, run_words, stem
 
 BATCH = 10_000
 """Texts read at once: about 1 MB of words in views of 16 bytes, and their characters as 4 bytes each."""
@@ -25,9 +25,10 @@ _NO_LETTER = r"[^\p{L}\p{N}]+"
 
 
 def batches(texts: pl.Series) -> Iterator[pl.Series]:
-    """`texts` cut into pieces that are read at once, normalised (NFKC)."""
+    """`texts` cut into pieces that are read at once, each as `tokens.normalise` makes it."""
     for start in range(0, len(texts), BATCH):
-        yield texts.slice(start, BATCH).str.normalize("NFKC")
+        apart = texts.slice(start, BATCH).str.normalize("NFKD")
+        yield apart.str.replace_all(ACCENT.pattern, "").str.normalize("NFKC")
 
 
 def read_texts(vocabulary: Vocabulary, texts: pl.Series, learn: bool = True) -> Rows:

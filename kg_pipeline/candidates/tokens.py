@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 CJK_CHARACTER = re.compile(f"[{CJK}]")
+ACCENT = re.compile("[\u0300-\u036f]")
 LETTER = re.compile(r"[^\W\d_]")
 _RUN = re.compile(rf"[{CJK}]+|[0-9]+|[^\W\d_{CJK}]+")
 _MIXED = re.compile(r"(?<![a-z0-9])(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{2,12}(?![a-z0-9])")
@@ -68,8 +69,13 @@ Ids = NDArray[np.int32]
 
 
 def normalise(text: str) -> str:
-    """NFKC, so that full-width letters and ligatures equal their plain forms."""
-    return unicodedata.normalize("NFKC", text)
+    """NFKC without accents: full-width letters, ligatures and `é` equal their plain forms, as names and OCR write them.
+
+    Marks that are no accents, such as those of kana, stay.
+    """
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFKC", ACCENT.sub("", unicodedata.normalize("NFKD", text)))
 
 
 def squash(text: str) -> str:

@@ -73,25 +73,12 @@ def concept_features(corpus: Corpus, pairs: pl.DataFrame, claims: pl.DataFrame) 
     named = (
         named_in_images(corpus, pairs["image_id"])
         .group_by("image_id", text_id="concept_id")
-        .agg(
-            concept_in_name=pl.col("in_name").any().cast(pl.Float64),
-            concept_in_image=(~pl.col("in_name")).any().cast(pl.Float64),
-        )
-    )
-    rarity = (
-        corpus.concept_mentions.group_by(text_id="concept_id")
-        .agg(mentioned=pl.col("chunk_id").n_unique())
-        .with_columns(concept_rarity=1 - pl.col("mentioned").log1p() / np.log1p(1 + len(corpus.chunks)))
-        .drop("mentioned")
+        .agg(concept_in_name=pl.col("in_name").any().cast(pl.Float64))
     )
     return (
         pairs.join(passages, on=["image_id", "text_id"], how="left")
         .join(named, on=["image_id", "text_id"], how="left")
-        .join(rarity, on="text_id", how="left")
-        .with_columns(
-            pl.col("concept_passage", "concept_in_name", "concept_in_image").fill_null(0.0).round(DIGITS),
-            pl.col("concept_rarity").fill_null(1.0).round(DIGITS),
-        )
+        .with_columns(pl.col("concept_passage", "concept_in_name").fill_null(0.0).round(DIGITS))
         .sort(KEY)
     )
 

@@ -29,7 +29,6 @@ FINDINGS: Mapping[str, tuple[str, ...]] = {
     "the document uses other pictures of the folder": ("proximity",),
     "it lies there in the document's own file": ("inside",),
     "the concept is in the file name or folder": ("concept_in_name",),
-    "the concept is read in the picture": ("concept_in_image",),
     "a likely passage mentions the concept": ("concept_passage",),
     "the reranker finds it in the pixels": (RERANKER,),
 }

@@ -101,7 +101,7 @@ def test_directories_know_what_is_near(directories, folder):
     assert sorted(expected[nearest])[:3] == sorted(expected)[:3]
 
 
-TEXTS = st.lists(st.text(alphabet="abAB12 _-.ﬁÄé使用カメラ😀٣\n", max_size=40), max_size=6)
+TEXTS = st.lists(st.text(alphabet="abAB12 _-.ﬁÄéйガ각\u0301\u3099使用カメラ😀٣\n", max_size=40), max_size=6)
 
 
 @given(TEXTS)

@@ -17,6 +17,10 @@ from kg_pipeline.candidates.verbatim import occurrences
         ("step_003", ["step", "3"]),
         ("i2c", ["i", "2", "c", "i2c"]),
         ("ＬＥＤ", ["led"]),
+        ("Réglages", ["reglages"]),
+        ("re\u0301seau", ["reseau"]),
+        ("ガ", ["ガ"]),
+        ("각", ["각"]),
     ],
 )
 def test_text_is_cut_into_words(text, expected):

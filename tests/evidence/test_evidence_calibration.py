@@ -179,7 +179,7 @@ def case(make_collection):
 
 def test_a_calibration_of_another_scorer_is_refused(case):
     collection, corpus, pairs = case
-    with pytest.raises(ValueError, match=r"of another/1, the scores are of evidence-model/4"):
+    with pytest.raises(ValueError, match=r"of another/1, the scores are of evidence-model/5"):
         judge(collection, corpus, pairs, score_pairs(pairs), NO_VERDICTS, Calibration("another/1"))
 
 

@@ -69,7 +69,7 @@ def test_auto_does_not_go_back_to_the_evidence_model_unasked(run, knowledge_base
     assert result.exit_code == 1
     assert "--allow-scorer-change" in result.output
     assert knowledge_base.run("--no-graph", "--allow-scorer-change").exit_code == 0
-    assert knowledge_base.last_run()["scoring"]["scorer"] == "evidence-model/4"
+    assert knowledge_base.last_run()["scoring"]["scorer"] == "evidence-model/5"
 
 
 def test_reasons_for_edges_are_written_once_and_change_no_score(run, knowledge_base, monkeypatch):

@@ -160,7 +160,7 @@ def test_what_is_asked_for_by_name_is_there_or_an_error(checkpoint):
 
 
 def test_auto_does_not_change_the_scorer_of_a_collection():
-    model, evidence = "qwen-vl/a@1/image-to-text/bfloat16/x", "evidence-model/4"
+    model, evidence = "qwen-vl/a@1/image-to-text/bfloat16/x", "evidence-model/5"
     with pytest.raises(RerankerError, match="--allow-scorer-change"):
         check_scorer_change(Scoring(), [model], evidence)
     with pytest.raises(RerankerError, match="--allow-scorer-change"):
