@@ -24,7 +24,7 @@ PASSWORD = "correct horse battery"
 START_SECONDS = 90
 
 JAVA = [
-    "java", "-Xms128m", "-Djol.skipHotspotSAAttach=true",
+    "java", "-Djol.skipHotspotSAAttach=true",
     "--add-opens=java.base/java.nio=ALL-UNNAMED", "--add-opens=java.base/java.io=ALL-UNNAMED",
     "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED", "--add-opens=java.base/java.util.concurrent=ALL-UNNAMED",
     "--enable-native-access=ALL-UNNAMED", "--add-modules=jdk.incubator.vector",
@@ -50,6 +50,7 @@ class Memory:
     """What a Neo4j may use. The default is small, so that tests meet its limits."""
 
     heap: str = "1g"
+    initial_heap: str = "128m"
     page_cache: str = "128m"
     transaction: str = "8m"
 
@@ -72,7 +73,8 @@ class Neo4jProcess:
 
     def start(self, *, is_new: bool = False) -> None:
         """Start it and wait until it answers; a new one gets its password."""
-        command = [*JAVA, f"-Xmx{self.memory.heap}", "-cp", f"{_jars()}/*", "org.neo4j.server.CommunityEntryPoint"]
+        heap = [f"-Xms{self.memory.initial_heap}", f"-Xmx{self.memory.heap}"]
+        command = [*JAVA, *heap, "-cp", f"{_jars()}/*", "org.neo4j.server.CommunityEntryPoint"]
         command += [f"--home-dir={self.folder}", f"--config-dir={self.folder / 'conf'}"]
         with (self.folder / "server.out").open("a") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
