@@ -1,5 +1,7 @@
 """Blocking of concepts: those named in the picture itself, and those mentioned in its candidate passages."""
 
+from collections.abc import Callable
+
 import polars as pl
 
 from kg_pipeline.candidates.corpus import Corpus
@@ -39,16 +41,17 @@ def propose_concepts(corpus: Corpus, chunk_pairs: pl.DataFrame, limit: int) -> p
         .agg(pl.col("nth").min())
         .with_columns(strategy=pl.lit(IN_PASSAGE))
     )
-    named = (
-        named_in_images(corpus, corpus.images["image_id"])
+    pictures = corpus.images["image_id"]
+    in_file_name = named_in_file_names(corpus, pictures).with_columns(nth=1)
+    in_picture = _read_in_pictures(corpus, pictures).with_columns(nth=2)
+    in_image = (
+        pl.concat([in_file_name, in_picture])
         .group_by("image_id", "concept_id")
-        .agg(pl.col("in_name").max())
-        .select("image_id", "concept_id", nth=pl.when("in_name").then(1).otherwise(2), strategy=pl.lit(IN_IMAGE))
+        .agg(pl.col("nth").min())
+        .with_columns(strategy=pl.lit(IN_IMAGE))
     )
     return (
-        pl.concat(
-            [mentioned.with_columns(pl.col("nth").cast(pl.Int64)), named.with_columns(pl.col("nth").cast(pl.Int64))]
-        )
+        pl.concat([mentioned, in_image], how="vertical_relaxed")
         .sort("strategy", "image_id", "nth", "concept_id")
         .with_columns(rank=pl.int_range(1, pl.len() + 1).over("strategy", "image_id"))
         .filter(pl.col("rank") <= limit)
@@ -61,20 +64,23 @@ def propose_concepts(corpus: Corpus, chunk_pairs: pl.DataFrame, limit: int) -> p
     )
 
 
-def named_in_images(corpus: Corpus, image_ids: pl.Series) -> pl.DataFrame:
-    """image_id, concept_id, in_name: concepts named in a picture's file name or folder, or in the text read in it."""
+def named_in_file_names(corpus: Corpus, image_ids: pl.Series) -> pl.DataFrame:
+    """image_id, concept_id: concepts named in the pictures' file names and telling folders."""
+    return _named(corpus, image_ids, _file_names)
+
+
+def _read_in_pictures(corpus: Corpus, image_ids: pl.Series) -> pl.DataFrame:
+    return _named(corpus, image_ids, lambda picture: "\n".join(picture.lines))
+
+
+def _named(corpus: Corpus, image_ids: pl.Series, text: Callable[[ImageWords], str]) -> pl.DataFrame:
     fields = corpus.fields
     pictures = [fields.images[fields.image_row[image]] for image in image_ids.unique().sort()]
-    found = [
-        find_mentions(corpus.concepts, pl.DataFrame({"image_id": ids, "text": texts}, schema=_TEXTS), "image_id")
-        .select("image_id", "concept_id", in_name=pl.lit(in_name))
-        .unique()
-        for in_name, ids, texts in (
-            (True, [picture.image_id for picture in pictures], [_named(picture) for picture in pictures]),
-            (False, [picture.image_id for picture in pictures], ["\n".join(picture.lines) for picture in pictures]),
-        )
-    ]
-    return pl.concat(found).sort("image_id", "concept_id", "in_name")
+    texts = pl.DataFrame(
+        {"image_id": [picture.image_id for picture in pictures], "text": [text(picture) for picture in pictures]},
+        schema={"image_id": pl.String(), "text": pl.String()},
+    )
+    return find_mentions(corpus.concepts, texts, "image_id").select("image_id", "concept_id").unique().sort(pl.all())
 
 
 _FUSED = {
@@ -84,9 +90,8 @@ _FUSED = {
     "strategies": pl.List(pl.String()),
     "fused_score": pl.Float64(),
 }
-_TEXTS = {"image_id": pl.String(), "text": pl.String()}
 
 
-def _named(picture: ImageWords) -> str:
+def _file_names(picture: ImageWords) -> str:
     """Names and telling folders as words: `can-bus_wiring` reads `can bus wiring`."""
     return " \n ".join(name.replace("_", " ").replace("-", " ") for name in (*picture.names, picture.folder_text))

@@ -9,7 +9,6 @@ from pathlib import PurePosixPath
 import polars as pl
 
 from kg_pipeline.candidates.tokens import (
-    CJK_CHARACTER,
     LETTER,
     Vocabulary,
     cjk_share,
@@ -20,6 +19,7 @@ from kg_pipeline.candidates.tokens import (
     telling,
 )
 from kg_pipeline.ids import sha256_text
+from kg_pipeline.letters import CJK_CHARACTER
 
 READ_SOURCES, DESCRIBING_SOURCES = ("ocr", "svg"), ("manifest", "description")
 MIN_OCR_CONFIDENCE = 0.6  # below it rapidocr mostly reads texture

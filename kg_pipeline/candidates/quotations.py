@@ -8,8 +8,9 @@ from kg_pipeline.candidates.image_words import ImageWords
 from kg_pipeline.candidates.matching import Field
 from kg_pipeline.candidates.reading import batches, squashed
 from kg_pipeline.candidates.sparse import Columns, Rows, matrix_of
-from kg_pipeline.candidates.tokens import CJK_CHARACTER, squash
+from kg_pipeline.candidates.tokens import squash
 from kg_pipeline.candidates.verbatim import occurrences
+from kg_pipeline.letters import CJK_CHARACTER
 
 COMMON_LINE = 0.2  # a line in more than this share of the passages says nothing
 MAX_CUES = 3.0

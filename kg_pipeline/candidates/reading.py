@@ -11,7 +11,8 @@ import polars as pl
 import pyarrow as pa
 
 from kg_pipeline.candidates.sparse import Rows
-from kg_pipeline.candidates.tokens import ACCENT, CJK, STOP_WORDS, Vocabulary, is_mixed, run_words, stem
+from kg_pipeline.candidates.tokens import STOP_WORDS, Vocabulary, is_mixed, run_words, stem
+from kg_pipeline.letters import ACCENT, CJK
 
 BATCH = 10_000
 """Texts read at once: about 1 MB of words in views of 16 bytes, and their characters as 4 bytes each."""
@@ -25,7 +26,7 @@ _NO_LETTER = r"[^\p{L}\p{N}]+"
 
 
 def batches(texts: pl.Series) -> Iterator[pl.Series]:
-    """`texts` cut into pieces that are read at once, each as `tokens.normalise` makes it."""
+    """`texts` cut into pieces that are read at once, each as `letters.normalise` makes it."""
     for start in range(0, len(texts), BATCH):
         apart = texts.slice(start, BATCH).str.normalize("NFKD")
         yield apart.str.replace_all(ACCENT.pattern, "").str.normalize("NFKC")

@@ -2,7 +2,6 @@
 
 import math
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,9 +11,8 @@ import numpy as np
 import snowballstemmer
 from numpy.typing import NDArray
 
-CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
-CJK_CHARACTER = re.compile(f"[{CJK}]")
-ACCENT = re.compile("[\u0300-\u036f]")
+from kg_pipeline.letters import CJK, CJK_CHARACTER, normalise
+
 LETTER = re.compile(r"[^\W\d_]")
 _RUN = re.compile(rf"[{CJK}]+|[0-9]+|[^\W\d_{CJK}]+")
 _MIXED = re.compile(r"(?<![a-z0-9])(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{2,12}(?![a-z0-9])")
@@ -66,16 +64,6 @@ _stemmer = snowballstemmer.stemmer("english")
 _stems: dict[str, str] = {}
 
 Ids = NDArray[np.int32]
-
-
-def normalise(text: str) -> str:
-    """NFKC without accents: full-width letters, ligatures and `é` equal their plain forms, as names and OCR write them.
-
-    Marks that are no accents, such as those of kana, stay.
-    """
-    if text.isascii():
-        return text
-    return unicodedata.normalize("NFKC", ACCENT.sub("", unicodedata.normalize("NFKD", text)))
 
 
 def squash(text: str) -> str:

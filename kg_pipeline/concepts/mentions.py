@@ -1,14 +1,14 @@
 """Where concepts are named: every name in one pass over the texts."""
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 
 import polars as pl
 
-CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+from kg_pipeline.letters import CJK, normalise
+
 ACRONYM_LETTERS = 3
 """A name of at most three capitals (CAN, IT) counts only in capitals, else it is an everyday word."""
 MIN_LETTERS = 2
@@ -23,8 +23,8 @@ Names = dict[str, list[tuple[tuple[str, ...], str, str]]]
 def find_mentions(concepts: pl.DataFrame, texts: pl.DataFrame, id_column: str) -> pl.DataFrame:
     """`id_column`, concept_id, alias of every concept named in `texts` (columns `id_column`, text); distinct, sorted.
 
-    Case and the plural s do not count, save for short acronyms; spaces, hyphens and underscores are alike. Latin names
-    are found as whole words, Chinese ones anywhere.
+    Case, accents and the plural s do not count, save for short acronyms; spaces, hyphens and underscores are alike.
+    Latin names are found as whole words, Chinese ones anywhere.
     """
     folded, exact = _names(concepts)
     rows = {
@@ -49,7 +49,7 @@ def _names(concepts: pl.DataFrame) -> tuple[Names, Names]:
     exact: Names = defaultdict(list)
     for concept, name, aliases in concepts.sort("concept_id").select("concept_id", "name", "aliases").iter_rows():
         for alias in dict.fromkeys([name, *(aliases or [])]):
-            plain = unicodedata.normalize("NFKC", alias).strip()
+            plain = normalise(alias).strip()
             found = _PIECE.findall(plain)
             if sum(map(len, found)) < MIN_LETTERS:
                 continue
@@ -62,7 +62,7 @@ def _names(concepts: pl.DataFrame) -> tuple[Names, Names]:
 
 
 def _mentions(text: str, folded: Names, exact: Names) -> Iterator[tuple[str, str]]:
-    plain = unicodedata.normalize("NFKC", text)
+    plain = normalise(text)
     found = [(match.group(), match.start(), match.end()) for match in _PIECE.finditer(plain)]
     raw = [piece for piece, _, _ in found]
     folds = [_fold(piece) for piece in raw]

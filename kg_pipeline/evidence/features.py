@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from kg_pipeline.candidates import Corpus
-from kg_pipeline.candidates.concepts import named_in_images
+from kg_pipeline.candidates.concepts import named_in_file_names
 from kg_pipeline.candidates.shortlist import Shortlist, blocks, shortlist
 from kg_pipeline.candidates.sparse import Integers
 from kg_pipeline.evidence.model import PASSAGE, RIVALS, sigmoid
@@ -71,9 +71,9 @@ def concept_features(corpus: Corpus, pairs: pl.DataFrame, claims: pl.DataFrame) 
         .agg(concept_passage=pl.col("probability").max())
     )
     named = (
-        named_in_images(corpus, pairs["image_id"])
-        .group_by("image_id", text_id="concept_id")
-        .agg(concept_in_name=pl.col("in_name").any().cast(pl.Float64))
+        named_in_file_names(corpus, pairs["image_id"])
+        .rename({"concept_id": "text_id"})
+        .with_columns(concept_in_name=pl.lit(1.0))
     )
     return (
         pairs.join(passages, on=["image_id", "text_id"], how="left")

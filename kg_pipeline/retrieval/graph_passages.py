@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from kg_pipeline.candidates.tokens import CJK
 from kg_pipeline.embedding import Embedder
 from kg_pipeline.graph import PICTURES_OF_PASSAGES, Connection, find_search_indexes
 from kg_pipeline.graph.model import SEARCH_INDEXES
+from kg_pipeline.letters import CJK
 from kg_pipeline.retrieval.errors import RetrievalError
 from kg_pipeline.retrieval.hits import Hit, Picture, with_pictures
 from kg_pipeline.retrieval.ordering import Scored

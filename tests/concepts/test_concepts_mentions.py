@@ -31,6 +31,8 @@ def mentioned(text: str, *names: str) -> list[str]:
         ("使用MaixCAM的摄像头", "MaixCAM", True),
         ("written in C++ today", "C++", True),
         ("ＰＷＭ pulses", "pwm pulse", True),
+        ("le réseau électrique", "reseau", True),
+        ("un reseau", "Réseau", True),
         ("glass", "glas", False),
         ("x", "x", False),
     ],

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from kg_pipeline.candidates.tokens import CJK_CHARACTER
+from kg_pipeline.letters import CJK_CHARACTER
 
 Words = Mapping[str, str]
 
