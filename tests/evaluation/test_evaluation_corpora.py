@@ -49,7 +49,11 @@ def evaluations(tmp_path_factory) -> list[Evaluation]:
     for name, site_roots in SITE_ROOTS.items():
         here = Path(folder) / name
         import_ocr(here / "ocr.csv", home / "cache" / "ocr")
-        section = {"name": name, "documents": [{"root": here / "docs", "site_roots": site_roots}]}
+        section = {
+            "name": name,
+            "documents": [{"root": here / "docs", "site_roots": site_roots}],
+            "concepts": {"heading_levels": [1, 2]},
+        }
         collection = Collection.model_validate({**section, "scoring": {"reranker": "none"}})
         stresses = [frozenset(), frozenset(HARD.split("+"))]
         found.append(evaluate(collection, read_corpus(collection, home), ("cold", "folds"), stresses))
@@ -77,8 +81,9 @@ def test_it_is_well_ahead_of_the_file_name_alone(average, metric, k):
 
 
 @pytest.mark.corpora
-def test_probabilities_are_neither_boasting_nor_timid(evaluations):
+@pytest.mark.parametrize("kind", ["chunk", "concept"])
+def test_probabilities_are_neither_boasting_nor_timid(evaluations, kind):
     for evaluation in evaluations:
-        answers = evaluation.outcomes[0].top1("chunk")
+        answers = evaluation.outcomes[0].top1(kind)
         said, right = answers.mean(axis=0)
         assert said == pytest.approx(right, abs=0.25), evaluation.collection
