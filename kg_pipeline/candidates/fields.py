@@ -48,8 +48,7 @@ class Fields:
         images: pl.DataFrame,
         image_texts: pl.DataFrame,
     ) -> None:
-        columns = ["chunk_id", "document_id", "index", "heading_path", "text", "text_sha256"]
-        chunks = chunks.select(columns).join(documents, on="document_id", how="semi").sort("document_id", "index")
+        chunks = _in_reading_order(chunks, documents)
         documents = documents.join(chunks, on="document_id", how="semi").sort("document_id")
         self.images = read_image_words(image_files, images, image_texts)
         self.image_ids = pl.Series([image.image_id for image in self.images], dtype=pl.String())
@@ -197,3 +196,10 @@ def _log_lengths(passages: Integers) -> NDArray[np.float32]:
 def _joined(found: Iterable[tuple[Integers, Integers]]) -> tuple[Integers, Integers]:
     parts = list(found)
     return np.concatenate([row for row, _ in parts]), np.concatenate([text for _, text in parts])
+
+
+def _in_reading_order(chunks: pl.DataFrame, documents: pl.DataFrame) -> pl.DataFrame:
+    """The passages of `documents`, document by document. No copy where the table is that already: texts are large."""
+    places = chunks.select("document_id", "index").with_row_index("row").join(documents, on="document_id", how="semi")
+    rows = places.sort("document_id", "index")["row"]
+    return chunks if rows.len() == chunks.height and rows.is_sorted() else chunks[rows]
