@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeAlias
 
 import polars as pl
 
-from kg_pipeline.graph.model import ENDS, RELATIONSHIPS, SYNCED_NODES
+from kg_pipeline.graph.model import ENDS, NODES, RELATIONSHIPS, SYNCED_NODES
 
 NODE_KEY = ["id"]
 
@@ -68,6 +69,23 @@ class Graph:
         """Number of nodes and relationships."""
         return sum(self.counts().values())
 
+    @cached_property
+    def foreign_nodes(self) -> Mapping[tuple[str, str], list[str]]:
+        """Keys of the nodes of somebody else that relationships end at, per label and key property, all sorted."""
+        sides = [
+            frame.select(label=f"{side}_label", key=f"{side}_key", value=side)
+            for frame in self.edges.values()
+            for side in ("start", "end")
+        ]
+        ends = pl.concat(sides).filter(~pl.col("label").is_in(list(NODES)) | (pl.col("key") != "id")).unique()
+        grouped = ends.group_by("label", "key").agg(pl.col("value").sort()).sort("label", "key")
+        return {(label, key): values for label, key, values in grouped.rows()}
+
+    @property
+    def foreign_ends(self) -> tuple[str, ...]:
+        """`Label.key` of these nodes, sorted."""
+        return tuple(f"{label}.{key}" for label, key in self.foreign_nodes)
+
     def equals(self, other: "Graph") -> bool:
         """Whether both hold the same nodes and relationships with the same properties."""
         theirs = dict(other.parts())
@@ -86,7 +104,8 @@ class Graph:
 def end_kinds(frame: pl.DataFrame) -> list[Ends]:
     """Distinct kinds of ends of a relationship frame, sorted."""
     columns = [column for column in ENDS if column not in {"start", "end"}]
-    return [(a, b, c, d) for a, b, c, d in frame.select(columns).unique().sort(columns).rows()]
+    kinds = frame.select(kind=pl.struct(columns).unique()).unnest("kind")
+    return [(a, b, c, d) for a, b, c, d in kinds.sort(columns).rows()]
 
 
 def _conform(frame: pl.DataFrame | None, schema: pl.Schema, key: list[str]) -> pl.DataFrame:

@@ -4,6 +4,7 @@ from kg_pipeline.graph.frames import Ends
 from kg_pipeline.graph.model import (
     FOREIGN_PLACES,
     NODES,
+    RELATIONSHIPS,
     NodeType,
     Properties,
     RelationshipType,
@@ -141,6 +142,12 @@ UNWIND $rows AS r
 MATCH (a)-[e:{edge.type} {_edge_key(edge)}]->(b)
 DELETE e
 """
+
+
+def totals() -> str:
+    """Nodes of each label and relationships of each type, whosever they are: from the statistics of the database."""
+    patterns = [f"(:{label})" for label in NODES] + [f"()-[:{name}]->()" for name in RELATIONSHIPS]
+    return "RETURN " + ", ".join(f"COUNT {{ {pattern} }} AS n{place}" for place, pattern in enumerate(patterns))
 
 
 def node_count(node: NodeType) -> str:

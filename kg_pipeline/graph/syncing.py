@@ -11,7 +11,7 @@ from kg_pipeline.graph.connection import Connection
 from kg_pipeline.graph.errors import DriftError
 from kg_pipeline.graph.frames import Graph
 from kg_pipeline.graph.planning import Plan, applied, check_mass_delete, plan
-from kg_pipeline.graph.readback import find_strays, foreign_ends_of, holds_foreign_edges, present_foreign, read_graph
+from kg_pipeline.graph.readback import find_strays, holds_foreign_edges, present_foreign, read_graph
 from kg_pipeline.graph.synced import SyncedState
 from kg_pipeline.graph.unique_keys import ensure_unique_keys
 
@@ -153,13 +153,13 @@ def _write(
         # While the server works.
         fingerprint, note = beside.submit(wanted.fingerprint), beside.submit(state.write, after)
         apply(claimed, planned, found.last)
-    head = complete(claimed, fingerprint.result(), foreign_ends_of(after))
+    head = complete(claimed, fingerprint.result(), after.foreign_ends)
     state.point(head, note.result())
     return head, planned
 
 
 def _foreign(head: Head, wanted: Graph) -> tuple[str, ...]:
-    return tuple(sorted({*head.foreign_ends, *foreign_ends_of(wanted)}))
+    return tuple(sorted({*head.foreign_ends, *wanted.foreign_ends}))
 
 
 def _left(wished: Graph, done: Graph) -> dict[str, int]:

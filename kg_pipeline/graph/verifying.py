@@ -9,7 +9,7 @@ from kg_pipeline.graph.connection import Connection
 from kg_pipeline.graph.frames import Graph
 from kg_pipeline.graph.model import RELATIONSHIPS
 from kg_pipeline.graph.planning import key_columns
-from kg_pipeline.graph.readback import count_graph, find_strays, foreign_ends_of, present_foreign, read_graph
+from kg_pipeline.graph.readback import count_graph, find_strays, present_foreign, read_graph
 from kg_pipeline.progress import track
 
 EXAMPLES = 3
@@ -52,7 +52,7 @@ def verify(connection: Connection, collection: str, wanted: Graph) -> Verificati
     """
     wanted, _ = present_foreign(connection, wanted)
     head = read_head(connection, collection)
-    foreign = tuple(sorted({*head.foreign_ends, *foreign_ends_of(wanted)}))
+    foreign = tuple(sorted({*head.foreign_ends, *wanted.foreign_ends}))
     found = read_graph(connection, collection, foreign)
     strays = find_strays(connection, collection, found, foreign)
     there = dict(found.parts())

@@ -14,7 +14,6 @@ from kg_pipeline.graph.frames import Graph, end_kinds
 from kg_pipeline.graph.jobs import foreign_keys
 from kg_pipeline.graph.model import MARKER, MODEL_VERSION, NODES, RELATIONSHIPS, constraints, is_foreign
 from kg_pipeline.graph.names import Names
-from kg_pipeline.graph.readback import foreign_ends_of
 from kg_pipeline.progress import progress
 
 FILE = "graph.cypher"
@@ -44,7 +43,7 @@ def write_script(folder: ExportFolder, collection: str, graph: Graph, names: Nam
         "now": now,
         "marker": MARKER,
         "model": MODEL_VERSION,
-        "foreign_ends": list(foreign_ends_of(graph)),
+        "foreign_ends": list(graph.foreign_ends),
         "input_hash": graph.fingerprint(),
         "names": [f"{ours}={theirs}" for ours, theirs in names.renamed] or None,
     }
