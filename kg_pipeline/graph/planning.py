@@ -69,19 +69,18 @@ def _compared(before: pl.DataFrame, after: pl.DataFrame, key: list[str]) -> tupl
     was, is_new = before[place.fill_null(0)], place.is_null()
     differs = is_new
     for name in after.columns:
-        if name not in key and not _same_lists(after[name].filter(~is_new), was[name].filter(~is_new)):
-            differs |= after[name].ne_missing(was[name])
+        if name in key:
+            continue
+        now, then = after[name], was[name]
+        if not isinstance(now.dtype, pl.List) or not _same_lists(now.filter(~is_new), then.filter(~is_new)):
+            differs |= now.ne_missing(then)
     gone = known.join(found.drop_nulls("_place"), on="_place", how="anti", maintain_order="left")["_place"]
     return after.filter(differs), before[gone]
 
 
 def _same_lists(one: pl.Series, other: pl.Series) -> bool:
-    """Whether both are lists and all alike: told by their elements in a tenth of the time of list by list."""
-    return (
-        isinstance(one.dtype, pl.List)
-        and one.list.len().equals(other.list.len())
-        and one.explode().equals(other.explode())
-    )
+    """Whether all lists are alike, told by their elements: a tenth of the time of list by list."""
+    return one.list.len().equals(other.list.len()) and one.explode().equals(other.explode())
 
 
 def _only_value(column: pl.Series) -> object:
