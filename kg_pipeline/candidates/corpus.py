@@ -96,7 +96,7 @@ class Corpus:
 
 
 def _trim() -> None:
-    """Have the C library give freed memory back: glibc keeps what lies between what is still used, here a gigabyte."""
+    """Have the C library give freed memory back: glibc keeps what lies between what is still used."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
         trim(0)
