@@ -1,3 +1,5 @@
+import logging
+
 import pytest
 from graph_servers import free_port, settings_for
 from graph_tables import tables_of
@@ -55,6 +57,17 @@ def test_an_address_with_a_password_is_refused_without_showing_it(uri):
         checked_address(uri)
     assert "p@ss" not in str(error.value)
     assert error.value.__context__ is None
+
+
+def test_not_even_the_log_for_debugging_has_the_values_of_rows(graph_server, tmp_path, caplog):
+    caplog.set_level(logging.DEBUG, "neo4j")
+    passage = "nobody but the readers of this manual"
+    with connect(graph_server.settings, tmp_path) as connection:
+        found = connection.read("UNWIND $rows AS r RETURN r[0] AS text", rows=[[passage]])
+        connection.write(lambda transaction: transaction.run("UNWIND $rows AS r RETURN r", rows=[[passage]]).consume())
+    assert found == [{"text": passage}]
+    assert "UNWIND $rows" in caplog.text
+    assert passage not in caplog.text
 
 
 def test_the_doctor_finds_a_good_server_good(graph_server, tmp_path):
