@@ -1,10 +1,11 @@
 """Writing a plan to the graph: claim a generation, upsert, verify counts, delete, complete. Idempotent and fenced."""
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from threading import Event, Lock
 from typing import Any
 
@@ -12,11 +13,11 @@ import neo4j
 import polars as pl
 
 from kg_pipeline.graph import statements
-from kg_pipeline.graph.batching import EDGE_ROWS, NODE_ROWS, batches, rounds, shares
+from kg_pipeline.graph.batching import EDGE_ROWS, NODE_ROWS, WRITERS, batches, rounds
 from kg_pipeline.graph.connection import BatchTooLargeError, Connection, Result, Transaction
 from kg_pipeline.graph.errors import DriftError, GraphError, SupersededError
 from kg_pipeline.graph.frames import Graph
-from kg_pipeline.graph.jobs import Job, by_ends, known_and_new, upsert_jobs
+from kg_pipeline.graph.jobs import Job, by_ends, upsert_jobs
 from kg_pipeline.graph.model import MARKER, MODEL_VERSION, NODES, RELATIONSHIPS, SYNCED_NODES, UNVERSIONED, is_foreign
 from kg_pipeline.graph.names import VARIABLE, Names
 from kg_pipeline.graph.planning import Plan
@@ -110,15 +111,9 @@ def apply(claim: Claim, plan: Plan, last: Graph) -> None:
     SupersededError when a newer run has claimed the collection, GraphError.
     """
     report = _Progress(plan.upserts.size + plan.deletes.size)
-    before, expected = dict(last.parts()), last.counts()
-    for name, rows in plan.upserts.parts():
-        if rows.is_empty():
-            continue
-        changed, new = known_and_new(name, rows, before[name])
-        expected[name] += new.height
-        for written, is_new in ((changed, False), (new, True)):
-            for job in upsert_jobs(name, written, is_new):
-                _upsert(claim, job, report)
+    nodes, edges, new = upsert_jobs(plan.upserts, last)
+    _upsert(claim, nodes, edges, report)
+    expected = {name: rows + new[name] for name, rows in last.counts().items()}
     verify_counts(claim, {name: expected[name] for name in _touched(plan)})
     _delete(claim, plan, report)
 
@@ -142,11 +137,13 @@ def delete_strays(claim: Claim, elements: Sequence[str]) -> None:
 
 def count(connection: Connection, collection: str, names: Sequence[str]) -> dict[str, int]:
     """Nodes per label and relationships per type that the collection has in the graph, read from it."""
-    counts = {}
-    for name in names:
+
+    def one(name: str) -> int:
         text = statements.node_count(NODES[name]) if name in NODES else statements.edge_count(RELATIONSHIPS[name])
-        counts[name] = connection.read(text, collection=collection)[0]["n"]
-    return counts
+        return int(connection.read(text, collection=collection)[0]["n"])
+
+    with ThreadPoolExecutor(WRITERS) as threads:
+        return dict(zip(names, threads.map(one, names), strict=True))
 
 
 def verify_counts(claim: Claim, expected: dict[str, int]) -> None:
@@ -172,10 +169,10 @@ class _Progress:
             self.advance(self.done)
 
 
-def _upsert(claim: Claim, job: Job, report: Callable[[int], None]) -> None:
+def _upsert(claim: Claim, nodes: list[Job], edges: Iterator[Job], report: Callable[[int], None]) -> None:
     failed = Event()
 
-    def write(rows: pl.DataFrame) -> None:
+    def write(job: Job, rows: pl.DataFrame) -> None:
         for batch in batches(rows, job.max_rows):
             if failed.is_set():
                 return
@@ -185,14 +182,14 @@ def _upsert(claim: Claim, job: Job, report: Callable[[int], None]) -> None:
                     f"collection {claim.collection}: of {batch.height} {job.name} only {written} could be written to "
                     f"{claim.connection.address}: their ends are gone, or nodes with these ids belong to somebody else"
                 )
-            report(batch.height)
+            report(2 * batch.height if job.with_holds else batch.height)
 
-    for groups in _groups(claim, job):
+    for groups in _rounds(claim, nodes, edges):
         if len(groups) == 1:
-            write(groups[0])
+            write(*groups[0])
             continue
-        with ThreadPoolExecutor(len(groups)) as threads:
-            running = [threads.submit(write, rows) for rows in groups]
+        with ThreadPoolExecutor(WRITERS) as threads:
+            running = [threads.submit(write, *group) for group in groups]
             try:
                 for thread in running:
                     thread.result()
@@ -201,14 +198,20 @@ def _upsert(claim: Claim, job: Job, report: Callable[[int], None]) -> None:
                 raise
 
 
-def _groups(claim: Claim, job: Job) -> Iterable[list[pl.DataFrame]]:
-    """Rounds of rows that several writers may write at once."""
+def _rounds(claim: Claim, nodes: list[Job], edges: Iterator[Job]) -> Iterator[list[tuple[Job, pl.DataFrame]]]:
+    """Rounds of rows that several writers may write at once: all nodes, then each kind of relationship."""
     if not claim.connection.parallel:
-        return [[job.rows]]
-    if job.ends:
-        return rounds(job.rows, job.ends)
+        yield from ([(job, job.rows)] for job in chain(nodes, edges))
+        return
+    yield [(job, rows) for job in nodes for rows in _shares(job)]
+    for job in edges:
+        assert job.ends is not None
+        yield from ([(job, rows) for rows in groups] for groups in rounds(job.rows, job.ends))
+
+
+def _shares(job: Job) -> list[pl.DataFrame]:
     # The hold of shared nodes makes their writers wait for each other at the Collection node.
-    return [[job.rows] if NODES[job.name].shared else shares(job.rows)]
+    return [job.rows] if NODES[job.name].shared else list(job.rows.iter_slices(job.max_rows))
 
 
 def _delete(claim: Claim, plan: Plan, report: Callable[[int], None]) -> None:

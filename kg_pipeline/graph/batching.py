@@ -15,7 +15,7 @@ WRITERS = 2
 """Transactions at a time: the server works on one while rows for the other are packed and sent. On two cores shared
 with the server, two take two thirds of the time of one, and four more than two."""
 PARALLEL_ROWS = 20_000
-"""Rows of one kind from which on several are written at a time: with fewer, there is hardly a second batch."""
+"""Rows from which on several are written at a time: with fewer, there is hardly a second batch."""
 
 
 def batches(rows: pl.DataFrame, max_rows: int, max_bytes: int = BATCH_BYTES) -> Iterator[pl.DataFrame]:
@@ -46,13 +46,6 @@ def rounds(rows: pl.DataFrame, ends: Ends) -> Iterator[list[pl.DataFrame]]:
         now = placed.filter(_round=number)
         groups = [now.filter(_group=group).drop("_group", "_round") for group in range(WRITERS)]
         yield [group for group in groups if not group.is_empty()]
-
-
-def shares(rows: pl.DataFrame) -> list[pl.DataFrame]:
-    """Rows of nodes in as many shares as there are writers; few rows are one share."""
-    if rows.height < PARALLEL_ROWS:
-        return [rows]
-    return list(rows.iter_slices(-(-rows.height // WRITERS)))
 
 
 def as_lists(rows: pl.DataFrame) -> list[list[object]]:

@@ -8,9 +8,12 @@ import polars as pl
 
 from kg_pipeline.graph import statements
 from kg_pipeline.graph.batching import EDGE_ROWS, NODE_ROWS, as_lists
-from kg_pipeline.graph.frames import Ends, end_kinds
-from kg_pipeline.graph.model import NODES, RELATIONSHIPS, is_foreign
+from kg_pipeline.graph.frames import Ends, Graph, end_kinds
+from kg_pipeline.graph.model import RELATIONSHIPS, SYNCED_NODES, NodeType, RelationshipType, is_foreign
 from kg_pipeline.graph.planning import key_columns
+
+FEW_ROWS = 1_000
+"""So few new relationships are merged together with those that changed: a transaction more takes longer."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Job:
     first: list[str] | None = None
     """Statements of the first attempt, which only hold as long as nobody can know the rows yet."""
     ends: Ends | None = None
+    with_holds: bool = False
+    """Whether a row is a shared node and our hold on it."""
 
     def statements(self, batch: pl.DataFrame, *, is_first: bool) -> tuple[list[str], list[list[object]]]:
         """What one transaction runs for these rows, and its parameter `rows`."""
@@ -39,20 +44,53 @@ class Job:
         return rows
 
 
-def upsert_jobs(name: str, rows: pl.DataFrame, is_new: bool) -> Iterator[Job]:
-    """Jobs that write rows of one label or type. `is_new`: the graph has none of their keys."""
-    if rows.is_empty():
-        return
-    if name in NODES:
-        node = NODES[name]
-        first = [statements.node_create(node)] if is_new else None
-        yield Job(name, rows, NODE_ROWS, [statements.node_merge(node)], first)
-        return
-    edge = RELATIONSHIPS[name]
-    for ends, same in by_ends(name, rows):
-        # The hold on a shared node is there with the node, bare.
-        first = [statements.edge_create(edge, ends)] if is_new and name != "IN_COLLECTION" else None
-        yield Job(name, same, EDGE_ROWS, [statements.edge_merge(edge, ends)], first, ends)
+def upsert_jobs(upserts: Graph, last: Graph) -> tuple[list[Job], Iterator[Job], dict[str, int]]:
+    """Jobs that write nodes, those that write relationships, and how many rows of each name are new.
+
+    `last`: what the graph has. Rows of a key that it does not have are created, the others merged.
+    """
+    before = dict(last.parts())
+    split = {name: known_and_new(name, rows, before[name]) for name, rows in upserts.parts()}
+    counts = {name: new.height for name, (_, new) in split.items()}
+    known_holds, new_holds = split["IN_COLLECTION"]
+    nodes: list[Job] = []
+    # What one writer has to do alone comes first.
+    for label, node in sorted(SYNCED_NODES.items(), key=lambda item: not item[1].shared):
+        known, new = split[label]
+        if node.shared:
+            new, new_holds = _with_holds(label, new, new_holds)
+        nodes += _node_jobs(node, known, new)
+    split["IN_COLLECTION"] = known_holds, new_holds
+    edges = (job for name, edge in RELATIONSHIPS.items() for job in _edge_jobs(edge, *split[name]))
+    return nodes, edges, counts
+
+
+def _node_jobs(node: NodeType, known: pl.DataFrame, new: pl.DataFrame) -> Iterator[Job]:
+    if not known.is_empty():
+        yield Job(node.label, known, NODE_ROWS, [statements.node_merge(node)])
+    if not new.is_empty():
+        merge = [statements.node_merge(node, with_holds=node.shared)]
+        yield Job(node.label, new, NODE_ROWS, merge, [statements.node_create(node)], with_holds=node.shared)
+
+
+def _with_holds(label: str, nodes: pl.DataFrame, holds: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Shared nodes with the properties of our hold on each, and the holds on other nodes."""
+    mine = (
+        pl.col("start").is_in(nodes["id"].implode()) & (pl.col("start_label") == label) & (pl.col("start_key") == "id")
+    )
+    found = holds.filter(mine).select("start", *RELATIONSHIPS["IN_COLLECTION"].properties)
+    return nodes.join(found, left_on="id", right_on="start", how="left", maintain_order="left"), holds.filter(~mine)
+
+
+def _edge_jobs(edge: RelationshipType, known: pl.DataFrame, new: pl.DataFrame) -> Iterator[Job]:
+    # Whoever has written a shared node has made a bare hold on it.
+    if edge.type == "IN_COLLECTION" or (known.height and new.height <= FEW_ROWS):
+        known, new = pl.concat([known, new]), new.clear()
+    for ends, rows in by_ends(edge.type, known):
+        yield Job(edge.type, rows, EDGE_ROWS, [statements.edge_merge(edge, ends)], ends=ends)
+    for ends, rows in by_ends(edge.type, new):
+        merge, create = [statements.edge_merge(edge, ends)], [statements.edge_create(edge, ends)]
+        yield Job(edge.type, rows, EDGE_ROWS, merge, create, ends)
 
 
 def known_and_new(name: str, rows: pl.DataFrame, before: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -49,10 +49,11 @@ SET c.generation = $generation, c.input_hash = $input_hash, c.completed_at = $no
 """
 
 
-def node_merge(node: NodeType) -> str:
+def node_merge(node: NodeType, *, with_holds: bool = False) -> str:
     """Rows [id, properties…]. A node of that id that is not ours stays as it is; `written` counts those that are ours.
 
     A shared node is held by IN_COLLECTION from its first moment, so that a crash never leaves one that nobody holds.
+    `with_holds`: the rows go on with the properties of that relationship.
     """
     values = f"{{{_values(node.properties, 1)}}}"
     if not node.shared:
@@ -64,21 +65,25 @@ WITH n, r WHERE n.collection = $collection
 SET n += {values}, n.generation = $generation{"".join(f", n.{name} = $now" for name in node.stamped)}
 RETURN count(n) AS written
 """
+    hold = f"\nSET held += {{{_hold_values(node)}}}, held.generation = $generation" if with_holds else ""
     return f"""
 UNWIND $rows AS r
 MERGE (n:{node.pattern} {{id: r[0]}})
 ON CREATE SET n.managed_by = $marker, n.first_seen = $now
 FOREACH (ours IN CASE WHEN n.managed_by = $marker THEN [n] ELSE [] END | SET n += {values})
-WITH n
+WITH n, r
 MATCH (c:Collection {{id: $collection}})
 MERGE (n)-[held:IN_COLLECTION {{collection: $collection}}]->(c)
-ON CREATE SET held.first_seen = $now, held.generation = $generation
+ON CREATE SET held.first_seen = $now, held.generation = $generation{hold}
 RETURN count(n) AS written
 """
 
 
 def node_create(node: NodeType) -> str:
-    """Rows as in `node_merge`, none of which may be there: the uniqueness of `id` makes it fail otherwise."""
+    """Rows as in `node_merge` (`with_holds` where nodes are shared), none of which may be there.
+
+    The uniqueness of `id` makes it fail otherwise.
+    """
     values = _values(node.properties, 1)
     if not node.shared:
         stamps = "".join(f", {name}: $now" for name in ("first_seen", *node.stamped))
@@ -87,11 +92,12 @@ UNWIND $rows AS r
 CREATE (n:{node.pattern} {{id: r[0], collection: $collection, generation: $generation{stamps}, {values}}})
 RETURN count(n) AS written
 """
+    hold = "collection: $collection, generation: $generation, first_seen: $now"
     return f"""
 MATCH (c:Collection {{id: $collection}})
 UNWIND $rows AS r
 CREATE (n:{node.pattern} {{id: r[0], managed_by: $marker, first_seen: $now, {values}}})
-CREATE (n)-[:IN_COLLECTION {{collection: $collection, generation: $generation, first_seen: $now}}]->(c)
+CREATE (n)-[:IN_COLLECTION {{{hold}, {_hold_values(node)}}}]->(c)
 RETURN count(n) AS written
 """
 
@@ -256,6 +262,10 @@ def _match(variable: str, label: str, key: str, value: str) -> str:
 def _edge_key(edge: RelationshipType) -> str:
     places = {name: place for place, name in enumerate(edge.properties, start=2)}
     return "{" + ", ".join(["collection: $collection", *(f"{name}: r[{places[name]}]" for name in edge.key)]) + "}"
+
+
+def _hold_values(node: NodeType) -> str:
+    return _values(RELATIONSHIPS["IN_COLLECTION"].properties, len(node.schema))
 
 
 def _values(properties: Properties, first: int) -> str:
