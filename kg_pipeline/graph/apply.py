@@ -16,8 +16,7 @@ from kg_pipeline.graph import statements
 from kg_pipeline.graph.batching import EDGE_ROWS, NODE_ROWS, WRITERS, batches, rounds
 from kg_pipeline.graph.connection import BatchTooLargeError, Connection, Result, Transaction
 from kg_pipeline.graph.errors import DriftError, GraphError, SupersededError
-from kg_pipeline.graph.frames import Graph
-from kg_pipeline.graph.jobs import Job, by_ends, upsert_jobs
+from kg_pipeline.graph.jobs import Job, Upserts, by_ends
 from kg_pipeline.graph.model import MARKER, MODEL_VERSION, NODES, RELATIONSHIPS, SYNCED_NODES, UNVERSIONED, is_foreign
 from kg_pipeline.graph.names import VARIABLE, Names
 from kg_pipeline.graph.planning import Plan
@@ -103,18 +102,16 @@ def claim(connection: Connection, collection: str, expected: Head, now: datetime
     return taken
 
 
-def apply(claim: Claim, plan: Plan, last: Graph) -> None:
+def apply(claim: Claim, plan: Plan, upserts: Upserts) -> None:
     """Write the plan: nodes, relationships, count check, deletes.
 
-    `last`: what the collection is in the graph while the claim is held, and the plan was made from. Rows of a key that
-    it does not have are created, the others merged. Raises DriftError when the graph holds other counts,
-    SupersededError when a newer run has claimed the collection, GraphError.
+    `upserts`: those of the plan, made for what the collection is in the graph while the claim is held. Raises
+    DriftError when the graph holds other counts, SupersededError when a newer run has claimed the collection,
+    GraphError.
     """
     report = _Progress(plan.upserts.size + plan.deletes.size)
-    nodes, edges, new = upsert_jobs(plan.upserts, last)
-    _upsert(claim, nodes, edges, report)
-    expected = {name: rows + new[name] for name, rows in last.counts().items()}
-    verify_counts(claim, {name: expected[name] for name in _touched(plan)})
+    _upsert(claim, upserts, report)
+    verify_counts(claim, {name: upserts.counts[name] for name in _touched(plan)})
     _delete(claim, plan, report)
 
 
@@ -169,7 +166,7 @@ class _Progress:
             self.advance(self.done)
 
 
-def _upsert(claim: Claim, nodes: list[Job], edges: Iterator[Job], report: Callable[[int], None]) -> None:
+def _upsert(claim: Claim, upserts: Upserts, report: Callable[[int], None]) -> None:
     failed = Event()
 
     def write(job: Job, rows: pl.DataFrame) -> None:
@@ -184,7 +181,7 @@ def _upsert(claim: Claim, nodes: list[Job], edges: Iterator[Job], report: Callab
                 )
             report(2 * batch.height if job.with_holds else batch.height)
 
-    for groups in _rounds(claim, nodes, edges):
+    for groups in _rounds(claim, upserts):
         if len(groups) == 1:
             write(*groups[0])
             continue
@@ -198,13 +195,13 @@ def _upsert(claim: Claim, nodes: list[Job], edges: Iterator[Job], report: Callab
                 raise
 
 
-def _rounds(claim: Claim, nodes: list[Job], edges: Iterator[Job]) -> Iterator[list[tuple[Job, pl.DataFrame]]]:
+def _rounds(claim: Claim, upserts: Upserts) -> Iterator[list[tuple[Job, pl.DataFrame]]]:
     """Rounds of rows that several writers may write at once: all nodes, then each kind of relationship."""
     if not claim.connection.parallel:
-        yield from ([(job, job.rows)] for job in chain(nodes, edges))
+        yield from ([(job, job.rows)] for job in chain(upserts.nodes, upserts.edges))
         return
-    yield [(job, rows) for job in nodes for rows in _shares(job)]
-    for job in edges:
+    yield [(job, rows) for job in upserts.nodes for rows in _shares(job)]
+    for job in upserts.edges:
         assert job.ends is not None
         yield from ([(job, rows) for rows in groups] for groups in rounds(job.rows, job.ends))
 

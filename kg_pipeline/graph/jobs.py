@@ -1,7 +1,7 @@
 """What of a plan goes into one kind of transaction: rows, the statements for them and the form they take."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -10,7 +10,7 @@ from kg_pipeline.graph import statements
 from kg_pipeline.graph.batching import EDGE_ROWS, NODE_ROWS, as_lists
 from kg_pipeline.graph.frames import Ends, Graph, end_kinds
 from kg_pipeline.graph.model import RELATIONSHIPS, SYNCED_NODES, NodeType, RelationshipType, is_foreign
-from kg_pipeline.graph.planning import key_columns
+from kg_pipeline.graph.planning import key_columns, varying
 
 FEW_ROWS = 1_000
 """So few new relationships are merged together with those that changed: a transaction more takes longer."""
@@ -44,14 +44,21 @@ class Job:
         return rows
 
 
-def upsert_jobs(upserts: Graph, last: Graph) -> tuple[list[Job], Iterator[Job], dict[str, int]]:
-    """Jobs that write nodes, those that write relationships, and how many rows of each name are new.
+@dataclass(frozen=True)
+class Upserts:
+    """What writes the upserts of a plan."""
 
-    `last`: what the graph has. Rows of a key that it does not have are created, the others merged.
-    """
+    nodes: list[Job]
+    edges: Iterator[Job]
+    counts: Mapping[str, int]
+    """Rows of every label and type that the graph has then, as nothing was deleted yet."""
+
+
+def upsert_jobs(upserts: Graph, last: Graph) -> Upserts:
+    """Jobs that write these rows. Those of a key that `last`, what the graph has, does not have are created."""
     before = dict(last.parts())
     split = {name: known_and_new(name, rows, before[name]) for name, rows in upserts.parts()}
-    counts = {name: new.height for name, (_, new) in split.items()}
+    counts = {name: before[name].height + new.height for name, (_, new) in split.items()}
     known_holds, new_holds = split["IN_COLLECTION"]
     nodes: list[Job] = []
     # What one writer has to do alone comes first.
@@ -62,7 +69,7 @@ def upsert_jobs(upserts: Graph, last: Graph) -> tuple[list[Job], Iterator[Job], 
         nodes += _node_jobs(node, known, new)
     split["IN_COLLECTION"] = known_holds, new_holds
     edges = (job for name, edge in RELATIONSHIPS.items() for job in _edge_jobs(edge, *split[name]))
-    return nodes, edges, counts
+    return Upserts(nodes, edges, counts)
 
 
 def _node_jobs(node: NodeType, known: pl.DataFrame, new: pl.DataFrame) -> Iterator[Job]:
@@ -95,9 +102,9 @@ def _edge_jobs(edge: RelationshipType, known: pl.DataFrame, new: pl.DataFrame) -
 
 def known_and_new(name: str, rows: pl.DataFrame, before: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows whose key `before` has, and the others."""
-    if before.is_empty():
+    if before.is_empty() or rows.is_empty():
         return rows.clear(), rows
-    key = key_columns(name)
+    key = varying(before, rows, key_columns(name))
     # First the few that are written: a table of the many that are there would have to be made otherwise.
     known = before.select(key).join(rows.select(key), on=key, how="semi")
     return (

@@ -9,7 +9,7 @@ from neo4j.time import DateTime
 from kg_pipeline.graph import statements
 from kg_pipeline.graph.apply import count
 from kg_pipeline.graph.connection import Connection
-from kg_pipeline.graph.frames import Ends, Graph, end_kinds
+from kg_pipeline.graph.frames import END_KIND, Ends, Graph, end_kinds
 from kg_pipeline.graph.jobs import foreign_keys
 from kg_pipeline.graph.model import (
     ENDS,
@@ -108,7 +108,7 @@ def holds_foreign_edges(connection: Connection, collection: str, last: Graph) ->
         for ends in end_kinds(last.edges[name]):
             if not (is_foreign(*ends[:2]) or is_foreign(*ends[2:])):
                 continue
-            kind = dict(zip(("start_label", "start_key", "end_label", "end_key"), ends, strict=True))
+            kind = dict(zip(END_KIND, ends, strict=True))
             known = last.edges[name].filter(**kind).select("start", "end").sort("start", "end")
             found = connection.read(statements.edge_ends(edge, ends), collection=collection, marker=MARKER)
             if known.rows() != sorted((str(row["start"]), str(row["end"])) for row in found):
@@ -139,7 +139,7 @@ def _edges(
 ) -> pl.DataFrame:
     frames = []
     for ends in allowed_ends(edge, foreign_ends):
-        names = dict(zip(("start_label", "start_key", "end_label", "end_key"), ends, strict=True))
+        names = dict(zip(END_KIND, ends, strict=True))
         schema = pl.Schema({name: dtype for name, dtype in edge.schema.items() if name not in names})
         frame = _frame(connection, statements.edge_read(edge, ends), schema, collection)
         frames.append(frame.with_columns(pl.lit(value).alias(name) for name, value in names.items()))

@@ -31,8 +31,9 @@ class SyncedState:
             if state["head"] != json.loads(json.dumps(asdict(head))):
                 return None
             folder = self.path / state["folder"]
-            parts = {name: pl.read_parquet(folder / f"{name}.parquet") for name in Graph.empty().counts()}
-            return Graph.of_sorted(parts)
+            names = list(Graph.empty().counts())
+            parts = pl.collect_all([pl.scan_parquet(folder / f"{name}.parquet") for name in names])
+            return Graph.of_sorted(dict(zip(names, parts, strict=True)))
         except (FileNotFoundError, KeyError, json.JSONDecodeError, pl.exceptions.PolarsError):
             # Written by another version, or damaged: the graph itself is read back instead.
             return None

@@ -10,6 +10,7 @@ from kg_pipeline.graph.apply import Claim, Head, apply, claim, complete, delete_
 from kg_pipeline.graph.connection import Connection
 from kg_pipeline.graph.errors import DriftError
 from kg_pipeline.graph.frames import Graph
+from kg_pipeline.graph.jobs import upsert_jobs
 from kg_pipeline.graph.planning import Plan, applied, check_mass_delete, plan
 from kg_pipeline.graph.readback import find_strays, holds_foreign_edges, present_foreign, read_graph
 from kg_pipeline.graph.synced import SyncedState
@@ -149,10 +150,11 @@ def _write(
     if found.strays:
         delete_strays(claimed, found.strays)
     after = wanted if planned is found.plan else applied(found.last, planned)
+    upserts = upsert_jobs(planned.upserts, found.last)
     with ThreadPoolExecutor(1) as beside:
-        # While the server works.
+        # While the server works, not before.
         fingerprint, note = beside.submit(wanted.fingerprint), beside.submit(state.write, after)
-        apply(claimed, planned, found.last)
+        apply(claimed, planned, upserts)
     head = complete(claimed, fingerprint.result(), after.foreign_ends)
     state.point(head, note.result())
     return head, planned
