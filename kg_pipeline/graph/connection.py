@@ -110,9 +110,15 @@ class Connection:
 
     def ask(self, text: str, /, **parameters: Any) -> list[dict[str, Any]]:
         """All records of a reading statement that somebody else wrote in the names there. Raises GraphError."""
+        return self._read(text, parameters, neo4j.Result.data)
 
-        def work(transaction: neo4j.ManagedTransaction) -> list[dict[str, Any]]:
-            return transaction.run(text, _unprinted(parameters)).data()
+    def rows(self, text: str, /, **parameters: Any) -> list[list[Any]]:
+        """The values of all records of a reading statement of ours, in a third of the time of `read`."""
+        return self._read(self.names.cypher(text), parameters, neo4j.Result.values)
+
+    def _read(self, text: str, parameters: Mapping[str, Any], take: Callable[[neo4j.Result], Result]) -> Result:
+        def work(transaction: neo4j.ManagedTransaction) -> Result:
+            return take(transaction.run(text, _unprinted(parameters)))
 
         with explained(self.address, self.names), self._session() as session:
             return session.execute_read(work)

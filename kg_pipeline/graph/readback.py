@@ -1,6 +1,7 @@
 """What the graph really holds: a collection read back over Bolt, as the frames it was written from."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 from typing import Any
 
 import polars as pl
@@ -148,13 +149,15 @@ def _edges(
 
 
 def _frame(connection: Connection, text: str, schema: pl.Schema, collection: str) -> pl.DataFrame:
-    rows = connection.read(text, collection=collection, marker=MARKER)
+    rows = connection.rows(text, collection=collection, marker=MARKER)
+    columns = zip(*rows, strict=True) if rows else repeat(())
     # Somebody may have put a value of another type there: such a cell reads as null, differs and is written again.
     return pl.DataFrame(
-        {
-            name: pl.Series(name, [_READ[dtype](row[name]) for row in rows], dtype, strict=False)
-            for name, dtype in schema.items()
-        }
+        [
+            pl.Series(name, [_READ[dtype](value) for value in values], dtype, strict=False)
+            # A statement may return more than the columns of the frame, after them.
+            for (name, dtype), values in zip(schema.items(), columns, strict=False)
+        ]
     )
 
 

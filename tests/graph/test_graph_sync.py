@@ -173,8 +173,12 @@ def test_foreign_nodes_with_our_labels_stay_as_they_are(connection, home):
         id=shared,
     )
     foreign = set(everything(connection))
-    sync(connection, "test", wanted_graph("test", tables_of()), home=home)
+    wanted = wanted_graph("test", tables_of())
+    sync(connection, "test", wanted, home=home)
     assert foreign <= set(everything(connection))
+    [hold] = wanted.edges["IN_COLLECTION"].filter(start=shared).select("uri", "paths").to_dicts()
+    held = "MATCH (:Image {id: $id})-[e:IN_COLLECTION]->() RETURN e.uri AS uri, e.paths AS paths"
+    assert connection.read(held, id=shared) == [hold]
     assert connection.read("MATCH (:Chunk)-[:REFERENCES]->(i:Image {id: $id}) RETURN count(*) AS n", id=shared) == [
         {"n": 2}
     ]
