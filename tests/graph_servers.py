@@ -137,6 +137,9 @@ class GraphServer:
             try:
                 connection.run("MATCH (n) DETACH DELETE n")
             except BatchTooLargeError:
+                # Relationships first: a few hubs together are too much for a transaction.
+                while connection.read("MATCH ()-[e]->() RETURN count(e) AS n")[0]["n"]:
+                    connection.run("MATCH ()-[e]->() WITH e LIMIT 200 DELETE e")
                 while connection.read("MATCH (n) RETURN count(n) AS n")[0]["n"]:
                     connection.run("MATCH (n) WITH n LIMIT 4 DETACH DELETE n")
 
