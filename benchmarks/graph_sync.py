@@ -47,7 +47,7 @@ COLLECTION = "benchmark"
 MEMORY = Memory(heap="3g", initial_heap="3g", page_cache="1g", transaction="0")
 ROWS = 10_000
 SAMPLE = 5_000
-WARM_UPS = 2
+WARM_UPS = 4
 CARTOGRAPHY = ("cartography>=0.143,<0.144", "neo4j-rust-ext>=6,<7")
 WORDS = (
     "The pump stands beside the tank; its valve opens when the pressure falls below two bar and the lamp on the panel "
@@ -177,7 +177,8 @@ SET e += r.p
 
 def measure(race: Race, options: argparse.Namespace, say: Callable[..., None]) -> dict[str, float]:
     names = options.only.split(",") if options.only else list(race.contestants())
-    # At full size and twice: a server compiles what it runs often, and that takes a core from whoever needs both.
+    # At full size and several times: a server compiles what it runs often, and that takes a core from whoever needs
+    # both. Statements for few rows run seldom, and are the last to be compiled.
     for name in names * WARM_UPS:
         if name != "row by row":
             race.run(name)
