@@ -5,6 +5,7 @@ from itertools import repeat
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 from neo4j.time import DateTime
 
 from kg_pipeline.graph import statements
@@ -154,11 +155,18 @@ def _frame(connection: Connection, text: str, schema: pl.Schema, collection: str
     # Somebody may have put a value of another type there: such a cell reads as null, differs and is written again.
     return pl.DataFrame(
         [
-            pl.Series(name, [_READ[dtype](value) for value in values], dtype, strict=False)
+            _column(name, dtype, [_READ[dtype](value) for value in values])
             # A statement may return more than the columns of the frame, after them.
             for (name, dtype), values in zip(schema.items(), columns, strict=False)
         ]
     )
+
+
+def _column(name: str, dtype: pl.DataType, values: list[Any]) -> pl.Series:
+    if dtype == TEXTS:
+        # polars makes a column of each list first: ten times as long.
+        return pl.Series(name, pa.array(values, pa.list_(pa.string())), dtype)
+    return pl.Series(name, values, dtype, strict=False)
 
 
 def _text(value: Any) -> str | None:
