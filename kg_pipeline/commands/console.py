@@ -99,12 +99,12 @@ def print_findings(findings: "Iterable[Finding]") -> None:
 
 
 def print_plan(plan: "Plan") -> None:
-    """How many rows of each label and type a sync would write and delete."""
-    upserts, deletes = plan.upserts.counts(), plan.deletes.counts()
-    table = Table("label or type", "write", "delete", show_edge=False)
-    for name in upserts:
-        if upserts[name] or deletes.get(name):
-            table.add_row(name, str(upserts[name]), str(deletes.get(name, 0)))
+    """How many rows of each label and type a sync would create, change and delete."""
+    parts = [graph.counts() for graph in (plan.new, plan.changed, plan.deletes)]
+    table = Table("label or type", "create", "change", "delete", show_edge=False)
+    for name in parts[0]:
+        if any(counts[name] for counts in parts):
+            table.add_row(name, *(str(counts[name]) for counts in parts))
     out.print(table if table.row_count else "nothing: the graph is as the tables say")
 
 

@@ -109,7 +109,7 @@ def apply(claim: Claim, plan: Plan, upserts: Upserts) -> None:
     DriftError when the graph holds other counts, SupersededError when a newer run has claimed the collection,
     GraphError.
     """
-    report = _Progress(plan.upserts.size + plan.deletes.size)
+    report = _Progress(plan.new.size + plan.changed.size + plan.deletes.size)
     _upsert(claim, upserts, report)
     verify_counts(claim, {name: upserts.counts[name] for name in _touched(plan)})
     _delete(claim, plan, report)
@@ -282,8 +282,8 @@ def _check_claim(claim: Claim, record: neo4j.Record | None) -> None:
 
 
 def _touched(plan: Plan) -> list[str]:
-    upserts, deletes = plan.upserts.counts(), plan.deletes.counts()
-    return [name for name in upserts if upserts[name] or deletes[name]]
+    deletes = plan.deletes.counts()
+    return [name for name, rows in plan.upserts().items() if rows or deletes[name]]
 
 
 def _head(records: list[dict[str, Any]], connection: Connection, collection: str) -> Head:

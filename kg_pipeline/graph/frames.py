@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, TypeAlias
 
 import polars as pl
@@ -53,6 +53,7 @@ class Graph:
         return cls({label: parts[label] for label in SYNCED_NODES}, {name: parts[name] for name in RELATIONSHIPS})
 
     @classmethod
+    @cache
     def empty(cls) -> "Graph":
         """A graph without nodes."""
         return cls.of({}, {})

@@ -10,7 +10,7 @@ from kg_pipeline.graph import statements
 from kg_pipeline.graph.batching import EDGE_ROWS, NODE_ROWS, as_lists
 from kg_pipeline.graph.frames import Ends, Graph, end_kinds
 from kg_pipeline.graph.model import RELATIONSHIPS, SYNCED_NODES, NodeType, RelationshipType, is_foreign
-from kg_pipeline.graph.planning import key_columns, varying
+from kg_pipeline.graph.planning import Plan
 
 FEW_ROWS = 1_000
 """So few new relationships are merged together with those that changed: a transaction more takes longer."""
@@ -54,27 +54,24 @@ class Upserts:
     """Rows of every label and type that the graph has then, as nothing was deleted yet."""
 
 
-def upsert_jobs(upserts: Graph, last: Graph) -> Upserts:
-    """Jobs that write these rows. Those of a key that `last`, what the graph has, does not have are created."""
-    before = dict(last.parts())
-    split = {name: known_and_new(name, rows, before[name]) for name, rows in upserts.parts()}
-    counts = {name: before[name].height + new.height for name, (_, new) in split.items()}
-    known_holds, new_holds = split["IN_COLLECTION"]
+def upsert_jobs(plan: Plan, last: Graph) -> Upserts:
+    """Jobs that write the rows of the plan, which was made for `last`, what the graph has."""
+    new, changed, before = dict(plan.new.parts()), dict(plan.changed.parts()), last.counts()
+    counts = {name: before[name] + rows.height for name, rows in new.items()}
     nodes: list[Job] = []
     # What one writer has to do alone comes first.
     for label, node in sorted(SYNCED_NODES.items(), key=lambda item: not item[1].shared):
-        known, new = split[label]
+        created = new[label]
         if node.shared:
-            new, new_holds = _with_holds(label, new, new_holds)
-        nodes += _node_jobs(node, known, new)
-    split["IN_COLLECTION"] = known_holds, new_holds
-    edges = (job for name, edge in RELATIONSHIPS.items() for job in _edge_jobs(edge, *split[name]))
+            created, new["IN_COLLECTION"] = _with_holds(label, created, new["IN_COLLECTION"])
+        nodes += _node_jobs(node, changed[label], created)
+    edges = (job for name, edge in RELATIONSHIPS.items() for job in _edge_jobs(edge, changed[name], new[name]))
     return Upserts(nodes, edges, counts)
 
 
-def _node_jobs(node: NodeType, known: pl.DataFrame, new: pl.DataFrame) -> Iterator[Job]:
-    if not known.is_empty():
-        yield Job(node.label, known, NODE_ROWS, [statements.node_merge(node)])
+def _node_jobs(node: NodeType, changed: pl.DataFrame, new: pl.DataFrame) -> Iterator[Job]:
+    if not changed.is_empty():
+        yield Job(node.label, changed, NODE_ROWS, [statements.node_merge(node)])
     if not new.is_empty():
         merge = [statements.node_merge(node, with_holds=node.shared)]
         yield Job(node.label, new, NODE_ROWS, merge, [statements.node_create(node)], with_holds=node.shared)
@@ -89,28 +86,15 @@ def _with_holds(label: str, nodes: pl.DataFrame, holds: pl.DataFrame) -> tuple[p
     return nodes.join(found, left_on="id", right_on="start", how="left", maintain_order="left"), holds.filter(~mine)
 
 
-def _edge_jobs(edge: RelationshipType, known: pl.DataFrame, new: pl.DataFrame) -> Iterator[Job]:
+def _edge_jobs(edge: RelationshipType, changed: pl.DataFrame, new: pl.DataFrame) -> Iterator[Job]:
     # Whoever has written a shared node has made a bare hold on it.
-    if edge.type == "IN_COLLECTION" or (known.height and new.height <= FEW_ROWS):
-        known, new = pl.concat([known, new]), new.clear()
-    for ends, rows in by_ends(edge.type, known):
+    if edge.type == "IN_COLLECTION" or (changed.height and new.height <= FEW_ROWS):
+        changed, new = pl.concat([changed, new]), new.clear()
+    for ends, rows in by_ends(edge.type, changed):
         yield Job(edge.type, rows, EDGE_ROWS, [statements.edge_merge(edge, ends)], ends=ends)
     for ends, rows in by_ends(edge.type, new):
         merge, create = [statements.edge_merge(edge, ends)], [statements.edge_create(edge, ends)]
         yield Job(edge.type, rows, EDGE_ROWS, merge, create, ends)
-
-
-def known_and_new(name: str, rows: pl.DataFrame, before: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows whose key `before` has, and the others."""
-    if before.is_empty() or rows.is_empty():
-        return rows.clear(), rows
-    key = varying(before, rows, key_columns(name))
-    # First the few that are written: a table of the many that are there would have to be made otherwise.
-    known = before.select(key).join(rows.select(key), on=key, how="semi")
-    return (
-        rows.join(known, on=key, how="semi", maintain_order="left"),
-        rows.join(known, on=key, how="anti", maintain_order="left"),
-    )
 
 
 def by_ends(name: str, rows: pl.DataFrame) -> Iterator[tuple[Ends, pl.DataFrame]]:

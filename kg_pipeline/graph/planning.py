@@ -15,19 +15,27 @@ FREE_DELETES = 20
 
 @dataclass(frozen=True)
 class Plan:
-    """Rows to create or change, and rows to delete (whole, as last seen)."""
+    """Rows to create, rows to change (whole, as wanted), and rows to delete (whole, as last seen)."""
 
-    upserts: Graph
+    new: Graph
+    changed: Graph
     deletes: Graph
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
-        return self.upserts.size == 0 and self.deletes.size == 0
+        return self.new.size == self.changed.size == self.deletes.size == 0
+
+    def upserts(self) -> dict[str, int]:
+        """Rows to create or change, per label and type."""
+        changed = self.changed.counts()
+        return {name: rows + changed[name] for name, rows in self.new.counts().items()}
 
     def without_deletes(self) -> "Plan":
         """The same plan with everything left standing but the edges of pairs that a person now rejects."""
-        rejected = self.upserts.edges["REJECTED_EVIDENCE"].select("start", "end")
+        rejected = pl.concat(
+            part.edges["REJECTED_EVIDENCE"].select("start", "end") for part in (self.new, self.changed)
+        )
         turned = rejected.select(start="end", end="start")
         deletes = {
             "HAS_VISUAL_EVIDENCE": self.deletes.edges["HAS_VISUAL_EVIDENCE"].join(
@@ -35,25 +43,31 @@ class Plan:
             ),
             "ILLUSTRATES": self.deletes.edges["ILLUSTRATES"].join(turned, on=["start", "end"], how="semi"),
         }
-        return Plan(self.upserts, Graph.of({}, deletes))
+        return Plan(self.new, self.changed, Graph.of({}, deletes))
+
+    def rewriting(self, wanted: Graph) -> "Plan":
+        """The same plan that also writes the rows of `wanted` that are so already."""
+        new = dict(self.new.parts())
+        others = {name: rows.join(new[name], on=key_columns(name), how="anti") for name, rows in wanted.parts()}
+        return Plan(self.new, Graph.of(others, others), self.deletes)
 
 
 def plan(last_synced: Graph, wanted: Graph) -> Plan:
     """The difference: rows of `wanted` that are new or differ in any property, keys that are no longer wanted."""
-    before, after = dict(last_synced.parts()), dict(wanted.parts())
-    compared = {
-        name: _compared(before[name], rows, key_columns(name))
-        for name, rows in after.items()
-        if not rows.equals(before[name])
-    }
-    upserts, deletes = ({name: rows[side] for name, rows in compared.items()} for side in (0, 1))
-    return Plan(Graph.of(upserts, upserts), Graph.of(deletes, deletes))
+    before = dict(last_synced.parts())
+    compared = {name: _compared(before[name], rows, key_columns(name)) for name, rows in wanted.parts()}
+    return Plan(*(Graph.of_sorted({name: sides[side] for name, sides in compared.items()}) for side in range(3)))
 
 
-def _compared(before: pl.DataFrame, after: pl.DataFrame, key: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows of `after` that are new or differ, and rows of `before` whose key `after` has not."""
+def _compared(
+    before: pl.DataFrame, after: pl.DataFrame, key: list[str]
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Rows of `after` that are new, those that differ, and rows of `before` whose key `after` has not; all in order."""
+    none = after.clear()
+    if after.equals(before):
+        return none, none, none
     if before.is_empty() or after.is_empty():
-        return after, before
+        return after, none, before
     joined = varying(before, after, key)
     # One join by key, and columns compared in place: half the time of joining all columns.
     known = before.select(joined).with_row_index("_place")
@@ -64,16 +78,16 @@ def _compared(before: pl.DataFrame, after: pl.DataFrame, key: list[str]) -> tupl
         place = found.unique("_row", keep="first", maintain_order=True)["_place"]
     else:
         place = found["_place"]
-    was, is_new = before[place.fill_null(0)], place.is_null()
-    differs = is_new
+    was, is_known = before[place.fill_null(0)], place.is_not_null()
+    differs = ~is_known
     for name in after.columns:
         if name in key:
             continue
         now, then = after[name], was[name]
-        if not isinstance(now.dtype, pl.List) or not _same_lists(now.filter(~is_new), then.filter(~is_new)):
+        if not isinstance(now.dtype, pl.List) or not _same_lists(now.filter(is_known), then.filter(is_known)):
             differs |= now.ne_missing(then)
     gone = known.join(found.drop_nulls("_place"), on="_place", how="anti", maintain_order="left")["_place"]
-    return after.filter(differs), before[gone]
+    return after.filter(~is_known), after.filter(differs & is_known), before[gone]
 
 
 def _same_lists(one: pl.Series, other: pl.Series) -> bool:
@@ -83,14 +97,14 @@ def _same_lists(one: pl.Series, other: pl.Series) -> bool:
 
 def applied(last_synced: Graph, plan: Plan) -> Graph:
     """What the graph holds when `plan` was applied to `last_synced`."""
+    new, changed, deletes = (dict(part.parts()) for part in (plan.new, plan.changed, plan.deletes))
 
-    def merge(name: str, frame: pl.DataFrame, upserts: pl.DataFrame, deletes: pl.DataFrame) -> pl.DataFrame:
+    def merge(name: str, frame: pl.DataFrame) -> pl.DataFrame:
         key = key_columns(name)
-        kept = frame.join(upserts, on=key, how="anti").join(deletes, on=key, how="anti")
-        return pl.concat([kept, upserts])
+        kept = frame.join(changed[name], on=key, how="anti").join(deletes[name], on=key, how="anti")
+        return pl.concat([kept, changed[name], new[name]])
 
-    upserts, deletes = dict(plan.upserts.parts()), dict(plan.deletes.parts())
-    merged = {name: merge(name, frame, upserts[name], deletes[name]) for name, frame in last_synced.parts()}
+    merged = {name: merge(name, frame) for name, frame in last_synced.parts()}
     return Graph.of(merged, merged)
 
 

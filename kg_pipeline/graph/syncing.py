@@ -89,7 +89,7 @@ def sync(
             # The run that claimed last may be writing still: what is read before it is fenced off can be old already.
             taken = _claim(connection, collection, head, wanted)
         found = _compared(connection, collection, wanted, head, home, read_back)
-        planned = Plan(wanted, found.plan.deletes) if full_refresh or head.outdated else found.plan
+        planned = found.plan.rewriting(wanted) if full_refresh or head.outdated else found.plan
         planned = planned.without_deletes() if deletes_blocked else planned
         check_mass_delete(planned, found.last, allowed=allow_mass_delete)
         return *_write(connection, collection, wanted, found, planned, home, taken), found
@@ -101,9 +101,9 @@ def sync(
         head, planned, found = attempt(True)
     return SyncReport(
         generation=head.generation,
-        upserted=_counted(planned.upserts),
-        deleted=_counted(planned.deletes),
-        unchanged=wanted.size - planned.upserts.size,
+        upserted=_present(planned.upserts()),
+        deleted=_present(planned.deletes.counts()),
+        unchanged=wanted.size - sum(planned.upserts().values()),
         read_back=found.read_back,
         deletes_blocked=deletes_blocked,
         left_standing=_left(found.plan.deletes, planned.deletes),
@@ -146,15 +146,14 @@ def _write(
         if found.read_back:
             state.save(found.head, found.last)
         return found.head, planned
-    claimed = taken or _claim(connection, collection, found.head, wanted)
-    if found.strays:
-        delete_strays(claimed, found.strays)
     after = wanted if planned is found.plan else applied(found.last, planned)
-    upserts = upsert_jobs(planned.upserts, found.last)
     with ThreadPoolExecutor(1) as beside:
-        # While the server works, not before.
-        fingerprint, note = beside.submit(wanted.fingerprint), beside.submit(state.write, after)
-        apply(claimed, planned, upserts)
+        # While the server works, from the claim on: the note does not count before `point` says so.
+        note, fingerprint = beside.submit(state.write, after), beside.submit(wanted.fingerprint)
+        claimed = taken or _claim(connection, collection, found.head, wanted)
+        if found.strays:
+            delete_strays(claimed, found.strays)
+        apply(claimed, planned, upsert_jobs(planned, found.last))
     head = complete(claimed, fingerprint.result(), after.foreign_ends)
     state.point(head, note.result())
     return head, planned
@@ -169,5 +168,5 @@ def _left(wished: Graph, done: Graph) -> dict[str, int]:
     return {name: rows - counts[name] for name, rows in wished.counts().items() if rows > counts[name]}
 
 
-def _counted(graph: Graph) -> dict[str, int]:
-    return {name: rows for name, rows in graph.counts().items() if rows}
+def _present(counts: dict[str, int]) -> dict[str, int]:
+    return {name: rows for name, rows in counts.items() if rows}

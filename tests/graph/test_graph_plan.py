@@ -39,7 +39,8 @@ def test_a_node_that_somebody_doubled_is_compared_and_not_deleted():
     doubled = pl.concat([chunks, chunks.head(1).with_columns(text=pl.lit("other"))])
     planned = plan(Graph.of({**wanted.nodes, "Chunk": doubled}, wanted.edges), wanted)
     assert planned.deletes.size == 0
-    assert planned.upserts.size <= 1
+    assert planned.new.size == 0
+    assert planned.changed.size <= 1
 
 
 def _key_values(dtype):
@@ -60,10 +61,24 @@ def test_applying_the_plan_to_what_was_there_gives_what_is_wanted(last, wanted):
     assert applied(last, planned).fingerprint() == wanted.fingerprint()
     assert plan(wanted, wanted).empty
     # Neither rewritten unchanged nor deleted and written again.
-    before, deletes = dict(last.parts()), dict(planned.deletes.parts())
-    for name, upserts in planned.upserts.parts():
-        assert upserts.join(before[name], on=upserts.columns, how="semi", nulls_equal=True).is_empty()
-        assert upserts.join(deletes[name], on=key_columns(name), how="semi").is_empty()
+    before, wished = dict(last.parts()), dict(wanted.parts())
+    deletes, new = dict(planned.deletes.parts()), dict(planned.new.parts())
+    for name, changed in planned.changed.parts():
+        key = key_columns(name)
+        assert new[name].equals(wished[name].join(before[name], on=key, how="anti").sort(key))
+        assert changed.join(before[name], on=key, how="anti").is_empty()
+        assert changed.join(before[name], on=changed.columns, how="semi", nulls_equal=True).is_empty()
+        assert deletes[name].equals(before[name].join(wished[name], on=key, how="anti").sort(key))
+
+
+@settings(max_examples=20)
+@given(graphs(), graphs())
+def test_rewriting_writes_every_wanted_row_once(last, wanted):
+    planned = plan(last, wanted).rewriting(wanted)
+    new, changed = dict(planned.new.parts()), dict(planned.changed.parts())
+    for name, rows in wanted.parts():
+        assert pl.concat([new[name], changed[name]]).sort(key_columns(name)).equals(rows)
+    assert applied(last, planned).equals(wanted)
 
 
 @settings(max_examples=50)
