@@ -283,7 +283,7 @@ def _check_claim(claim: Claim, record: neo4j.Record | None) -> None:
 
 def _touched(plan: Plan) -> list[str]:
     deletes = plan.deletes.counts()
-    return [name for name, rows in plan.upserts().items() if rows or deletes[name]]
+    return [name for name, rows in plan.upsert_counts().items() if rows or deletes[name]]
 
 
 def _head(records: list[dict[str, Any]], connection: Connection, collection: str) -> Head:

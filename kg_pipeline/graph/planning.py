@@ -26,7 +26,7 @@ class Plan:
         """Whether there is nothing to do."""
         return self.new.size == self.changed.size == self.deletes.size == 0
 
-    def upserts(self) -> dict[str, int]:
+    def upsert_counts(self) -> dict[str, int]:
         """Rows to create or change, per label and type."""
         changed = self.changed.counts()
         return {name: rows + changed[name] for name, rows in self.new.counts().items()}
@@ -79,7 +79,7 @@ def _compared(
     else:
         place = found["_place"]
     was, is_known = before[place.fill_null(0)], place.is_not_null()
-    differs = ~is_known
+    differs = pl.zeros(after.height, pl.Boolean, eager=True)
     for name in after.columns:
         if name in key:
             continue

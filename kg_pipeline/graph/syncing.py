@@ -101,9 +101,9 @@ def sync(
         head, planned, found = attempt(True)
     return SyncReport(
         generation=head.generation,
-        upserted=_present(planned.upserts()),
+        upserted=_present(planned.upsert_counts()),
         deleted=_present(planned.deletes.counts()),
-        unchanged=wanted.size - sum(planned.upserts().values()),
+        unchanged=wanted.size - sum(planned.upsert_counts().values()),
         read_back=found.read_back,
         deletes_blocked=deletes_blocked,
         left_standing=_left(found.plan.deletes, planned.deletes),
