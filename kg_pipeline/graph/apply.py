@@ -88,14 +88,15 @@ def claim(connection: Connection, collection: str, expected: Head, now: datetime
     taken = Claim(connection, collection, generation, secrets.token_hex(8), now, kept)
 
     def work(transaction: Transaction) -> None:
-        transaction.run(statements.CREATE_COLLECTION, taken.parameters).consume()
-        transaction.run(statements.FENCE, taken.parameters).consume()
-        records = transaction.run(statements.HEAD, taken.parameters).data()
-        found = _head(records, connection, collection)
+        if not expected.claimed:
+            transaction.run(statements.CREATE_COLLECTION, taken.parameters).consume()
+        state = transaction.run(statements.FENCE, taken.parameters).single()
+        if state is None:
+            raise SupersededError(_superseded(collection, generation, None))
+        as_expected = (state["generation"], state["claimed"]) == (expected.generation, expected.claimed)
         # A retry after a commit whose answer was lost finds its own claim.
-        ours = records[0]["claimed_by"] == taken.token
-        if not ours and (found.generation, found.claimed) != (expected.generation, expected.claimed):
-            raise SupersededError(_superseded(collection, taken.generation, found.claimed))
+        if not as_expected and state["claimed_by"] != taken.token:
+            raise SupersededError(_superseded(collection, generation, state["claimed"]))
         transaction.run(statements.CLAIM, taken.parameters).consume()
 
     connection.write(work)

@@ -22,6 +22,8 @@ PARALLEL_ROWS = 20_000
 
 def batches(rows: pl.DataFrame, max_rows: int, max_bytes: int = BATCH_BYTES) -> Iterator[pl.DataFrame]:
     """Slices of at most `max_rows` rows and about `max_bytes` of text (a single larger row goes alone)."""
+    if rows.is_empty():
+        return
     sizes = _row_bytes(rows).to_list()
     start, size = 0, 0
     for position, row_bytes in enumerate(sizes):
@@ -29,8 +31,7 @@ def batches(rows: pl.DataFrame, max_rows: int, max_bytes: int = BATCH_BYTES) -> 
             yield rows.slice(start, position - start)
             start, size = position, 0
         size += row_bytes
-    if start < rows.height:
-        yield rows.slice(start)
+    yield rows.slice(start)
 
 
 def rounds(rows: pl.DataFrame, ends: Ends) -> Iterator[list[pl.DataFrame]]:

@@ -16,7 +16,7 @@ from kg_pipeline.graph.model import (
 FENCE = """
 MATCH (c:Collection {id: $collection}) WHERE c.managed_by = $marker
 SET c.collection = $collection
-RETURN c.claimed_by AS claimed_by, c.claimed AS claimed
+RETURN c.claimed_by AS claimed_by, c.claimed AS claimed, c.generation AS generation
 """
 
 HEAD = """
