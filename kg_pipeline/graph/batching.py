@@ -46,8 +46,7 @@ def rounds(rows: pl.DataFrame, ends: Ends) -> Iterator[list[pl.DataFrame]]:
     start, end = pl.col("start").hash() % WRITERS, pl.col("end").hash() % WRITERS
     placed = rows.with_columns(_group=start, _round=(start + end) % WRITERS)
     for number in range(WRITERS):
-        now = placed.filter(_round=number)
-        groups = [now.filter(_group=group).drop("_group", "_round") for group in range(WRITERS)]
+        groups = [placed.filter(_round=number, _group=group).drop("_group", "_round") for group in range(WRITERS)]
         yield [group for group in groups if not group.is_empty()]
 
 

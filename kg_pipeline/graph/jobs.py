@@ -8,7 +8,7 @@ import polars as pl
 
 from kg_pipeline.graph import statements
 from kg_pipeline.graph.batching import EDGE_ROWS, NODE_ROWS, as_lists
-from kg_pipeline.graph.frames import Ends, Graph, end_kinds
+from kg_pipeline.graph.frames import END_KIND, Ends, Graph, end_kinds
 from kg_pipeline.graph.model import RELATIONSHIPS, SYNCED_NODES, NodeType, RelationshipType, is_foreign
 from kg_pipeline.graph.planning import Plan
 
@@ -99,9 +99,10 @@ def _edge_jobs(edge: RelationshipType, changed: pl.DataFrame, new: pl.DataFrame)
 
 def by_ends(name: str, rows: pl.DataFrame) -> Iterator[tuple[Ends, pl.DataFrame]]:
     """Relationships of one type by the kind of their ends: start, end, properties."""
-    for ends in end_kinds(rows):
-        start_label, start_key, end_label, end_key = ends
-        same = rows.filter(start_label=start_label, start_key=start_key, end_label=end_label, end_key=end_key)
+    kinds = end_kinds(rows)
+    for ends in kinds:
+        # A million relationships of one kind are not copied.
+        same = rows.filter(**dict(zip(END_KIND, ends, strict=True))) if len(kinds) > 1 else rows
         yield ends, same.select("start", "end", *RELATIONSHIPS[name].properties)
 
 

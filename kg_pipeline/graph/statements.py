@@ -168,6 +168,8 @@ def node_count(node: NodeType) -> str:
 
 def edge_count(edge: RelationshipType) -> str:
     """Number of relationships of the collection."""
+    # An index on `collection` would answer in a third of the time. But where the planner takes a type for small it
+    # would seek there what a MERGE means, too: among all relationships of the collection for every row.
     return f"MATCH ()-[e:{edge.type}]->() WHERE e.collection = $collection RETURN count(e) AS n"
 
 

@@ -261,6 +261,15 @@ def test_of_two_runs_that_start_from_the_same_state_one_writes(connection, home)
     assert complete(first, wanted.fingerprint(), ()).clean
 
 
+def test_a_collection_that_vanished_since_it_was_looked_at_is_not_claimed(connection, home):
+    sync(connection, "test", wanted_graph("test", tables_of()), home=home)
+    head = read_head(connection, "test")
+    connection.run("MATCH (n) DETACH DELETE n")
+    with pytest.raises(SupersededError, match="vanished"):
+        claim(connection, "test", head, AT, ())
+    assert connection.read("MATCH (n) RETURN count(n) AS n") == [{"n": 0}]
+
+
 def test_a_batch_the_server_has_no_memory_for_is_halved(graph_server, connection, home, monkeypatch):
     if graph_server.kind == "embedded":
         pytest.skip("ArcadeDB has no limit on the memory of a transaction")

@@ -10,9 +10,9 @@ from kg_pipeline.graph import statements
 from kg_pipeline.graph.batching import as_lists, batches
 from kg_pipeline.graph.errors import GraphError
 from kg_pipeline.graph.export.folder import ExportFolder
-from kg_pipeline.graph.frames import Graph, end_kinds
-from kg_pipeline.graph.jobs import foreign_keys
-from kg_pipeline.graph.model import MARKER, MODEL_VERSION, NODES, RELATIONSHIPS, constraints, is_foreign
+from kg_pipeline.graph.frames import Graph
+from kg_pipeline.graph.jobs import Job, by_ends
+from kg_pipeline.graph.model import MARKER, MODEL_VERSION, NODES, RELATIONSHIPS, constraints
 from kg_pipeline.graph.names import Names
 from kg_pipeline.progress import progress
 
@@ -65,17 +65,11 @@ def _batches(graph: Graph) -> Iterator[tuple[str, list[list[object]]]]:
         for batch in batches(rows, ROWS, BYTES):
             yield statements.node_merge(NODES[label]), as_lists(batch)
     for name, rows in graph.edges.items():
-        edge = RELATIONSHIPS[name]
-        for ends in end_kinds(rows):
-            start_label, start_key, end_label, end_key = ends
-            same = rows.filter(start_label=start_label, start_key=start_key, end_label=end_label, end_key=end_key)
-            for batch in batches(same.select("start", "end", *edge.properties), ROWS, BYTES):
-                found = as_lists(batch)
-                for place, end in enumerate((ends[:2], ends[2:])):
-                    if is_foreign(*end):
-                        for row in found:
-                            row[place] = foreign_keys(str(row[place]))
-                yield statements.edge_merge(edge, ends), found
+        for ends, same in by_ends(name, rows):
+            job = Job(name, same, ROWS, [statements.edge_merge(RELATIONSHIPS[name], ends)], ends=ends)
+            for batch in batches(job.rows, ROWS, BYTES):
+                [text], lists = job.statements(batch, is_first=True)
+                yield text, lists
 
 
 def _statement(text: str, parameters: Mapping[str, Any]) -> str:
