@@ -1,7 +1,9 @@
-"""The executor: a process per step, a run that says which process it is, and slots that are free when it ends."""
+"""The executor: a process per step, a run that says which process it is, and nothing left of a run that was ended."""
 
-from collections.abc import Iterator
-from typing import Any
+import signal
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from typing import Any, cast
 
 import dagster as dg
 
@@ -15,7 +17,7 @@ DEFAULTS = {"start_method": {"forkserver": {"preload_modules": PRELOADED}}}
 
 
 class StepProcesses(dg.Executor):
-    """Dagster's executor of a process per step, and what is needed for a killed or cancelled run to free its slots."""
+    """Dagster's executor of a process per step, and what a killed or cancelled run needs to end whole."""
 
     def __init__(self, steps: dg.Executor) -> None:
         self._steps = steps
@@ -30,12 +32,24 @@ class StepProcesses(dg.Executor):
         instance, run_id = plan_context.instance, plan_context.run_id
         instance.add_run_tags(run_id, process_tag(run_id))
         ensure_pools(instance, (step.pool for step in execution_plan.steps if step.pool))
+        steps = cast("Generator[dg.DagsterEvent]", self._steps.execute(plan_context, execution_plan))
         try:
-            yield from self._steps.execute(plan_context, execution_plan)
+            with closing(steps) as events:
+                for event in events:
+                    yield event
+                    if event.event_type is dg.DagsterEventType.STEP_WORKER_STARTED and _is_cancelled(instance, run_id):
+                        # Dagster forwards an interrupt once, to the processes that it knows by then: a step that is
+                        # just being started would not hear of it, and score for hours in a run that is over.
+                        signal.raise_signal(signal.SIGINT)
         finally:
             # Dagster leaves the slot of a cancelled step, as it cannot know whether the step has ended. Here it has:
             # the executor joins its processes, and they die with this one.
             instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+
+
+def _is_cancelled(instance: dg.DagsterInstance, run_id: str) -> bool:
+    run = instance.get_run_by_id(run_id)
+    return run is not None and run.status in {dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED}
 
 
 def _step_processes(context: dg.InitExecutorContext) -> StepProcesses:
