@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from chromium import open_browser, serious
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from pydantic import SecretStr
 from qwen_checkpoints import build_checkpoint
 from served import Served, serving
@@ -107,6 +107,13 @@ def is_news(text: str) -> bool:
 def settled(page: Page) -> Page:
     page.wait_for_load_state("networkidle")
     return page
+
+
+def hold(page: Page, address: str | re.Pattern[str]) -> list[Route]:
+    """The requests to an address, which wait from now on for whoever answers them."""
+    waiting: list[Route] = []
+    page.route(address, lambda route: waiting.append(route))  # noqa: PLW0108 Playwright takes no builtin
+    return waiting
 
 
 def keep(page: Page, name: str) -> None:
@@ -251,6 +258,56 @@ def test_pictures_are_searched_filtered_and_shown_with_their_passages(visit, ser
     other = visit(shared.partition("#/")[2])
     expect(other.locator("a.row")).to_have_count(1)
     expect(other.get_by_role("searchbox")).to_have_value("cooling setpoints")
+
+
+def test_the_picture_chosen_last_is_shown_however_late_its_details_arrive(visit, server):
+    [row] = server.get("/api/collections/example/pictures?search=cooling+setpoints").json()["rows"]
+    page = visit("pictures/example")
+    expect(page.locator(".side h2")).to_be_visible()
+    address = f"**/pictures/{row['image_id']}"
+    waiting = hold(page, address)
+    page.keyboard.press("/")
+    with page.expect_request(address):
+        page.keyboard.insert_text("cooling setpoint")
+    # The search goes on before they are there, and it is the same picture that comes first.
+    with page.expect_response("**/pictures?*"):
+        page.keyboard.insert_text("s")
+    for route in waiting:
+        route.continue_()
+    expect(page.locator(".side h2")).to_have_text(row["path"])
+
+
+def test_a_verdict_that_is_written_late_does_not_bring_its_picture_back(visit):
+    page = visit("pictures/example")
+    title = page.locator(".side h2")
+    expect(title).to_be_visible()
+    judged = title.inner_text()
+    waiting = hold(page, "**/verdicts")
+    with page.expect_request("**/verdicts"):
+        page.keyboard.press("a")
+    page.keyboard.press("j")
+    expect(title).not_to_have_text(judged)
+    for route in waiting:
+        route.fulfill(json={})
+    expect(page.get_by_role("status").filter(has_text="Accepted")).to_be_visible()
+    settled(page)
+    expect(title).not_to_have_text(judged)
+
+
+def test_no_key_judges_the_picture_that_is_about_to_go(visit):
+    page = visit("pictures/example")
+    title = page.locator(".side h2")
+    expect(title).to_be_visible()
+    about_to_go = title.inner_text()
+    verdicts = hold(page, "**/verdicts")
+    with page.expect_request(re.compile("/pictures/[0-9a-f]+$")):
+        details = hold(page, re.compile("/pictures/[0-9a-f]+$"))
+        page.keyboard.press("j")
+    page.keyboard.press("a")
+    for route in details:
+        route.continue_()
+    expect(title).not_to_have_text(about_to_go)
+    assert verdicts == []
 
 
 @pytest.mark.parametrize(("view", "number"), [("orphans", 1), ("pictures", 2)])

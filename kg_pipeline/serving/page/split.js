@@ -40,8 +40,8 @@ export function splitView({ kind, id, statuses, row, details }) {
     mark(chosen);
     if (!chosen) {
       drawn.side.replaceChildren(el("p", { class: "empty" }, drawn.rows.length ? t("choose_one") : t("nothing_found_hint")));
-      drawn.chosen = null;
-    } else if (drawn.chosen !== chosen) await drawDetails(collection, chosen, isLatest);
+      drawn.chosen = drawn.found = null;
+    } else if (drawn.chosen !== chosen) await drawDetails(collection, chosen);
   }
 
   function drawTools(params) {
@@ -79,17 +79,23 @@ export function splitView({ kind, id, statuses, row, details }) {
     drawn.list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
   }
 
-  async function drawDetails(collection, chosen, isLatest = () => true, keepPlace = false) {
-    drawn.chosen = chosen;
+  async function drawDetails(collection, chosen, keepPlace = false) {
+    const mine = drawn;
+    const asked = (mine.asked = {});
+    // What still stands there is another's: no key may judge it.
+    if (mine.chosen !== chosen) mine.found = null;
+    mine.chosen = chosen;
+    // A later search may have chosen the same: who asked does not count.
+    const isWanted = () => drawn === mine && mine.asked === asked && mine.chosen === chosen;
     let found;
     try {
       found = await api.get(`collections/${encodeURIComponent(collection)}/${kind}/${encodeURIComponent(chosen)}`);
     } catch (error) {
       if (!(error instanceof api.ApiError)) throw error;
-      if (isLatest()) drawn.side.replaceChildren(back(collection), failure(error));
+      if (isWanted()) drawn.side.replaceChildren(back(collection), failure(error));
       return;
     }
-    if (!isLatest() || drawn?.chosen !== chosen) return;
+    if (!isWanted()) return;
     drawn.found = found;
     const focused = document.activeElement?.closest?.(".pair")?.dataset.pair;
     drawn.side.replaceChildren(back(collection), details(found, (pair, verdict) => say_(collection, chosen, pair, verdict), collection));
@@ -104,7 +110,7 @@ export function splitView({ kind, id, statuses, row, details }) {
 
   async function say_(collection, chosen, pair, verdict) {
     await giveVerdict(collection, pair, verdict);
-    await drawDetails(collection, chosen, undefined, true);
+    if (drawn?.chosen === chosen) await drawDetails(collection, chosen, true);
   }
 
   function key(event) {
