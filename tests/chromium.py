@@ -7,7 +7,12 @@ from contextlib import contextmanager
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+PATIENCE = 60_000
+"""Milliseconds that Playwright waits for anything: a machine may be busy, and no test here is about speed."""
+
+expect.set_options(timeout=PATIENCE)
 
 
 @contextmanager
@@ -20,7 +25,7 @@ def open_browser() -> Iterator[Browser]:
             pytest.fail(message)
         pytest.skip(message)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"], timeout=PATIENCE)
         yield browser
         browser.close()
 
@@ -29,7 +34,9 @@ def open_browser() -> Iterator[Browser]:
 def open_page(width: int = 1400, height: int = 1000, dark: bool = False) -> Iterator[Page]:
     """A page in a Chromium of its own."""
     with open_browser() as browser:
-        yield browser.new_page(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light")
+        page = browser.new_page(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light")
+        page.set_default_timeout(PATIENCE)
+        yield page
 
 
 def serious(page: Page) -> list[tuple[str, list[str]]]:

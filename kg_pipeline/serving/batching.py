@@ -119,9 +119,9 @@ class Batcher:
 
     @property
     def waiting_jobs(self) -> int:
-        """Jobs that are not finished."""
+        """Jobs that somebody waits for."""
         with self._lock:
-            return len(self._jobs) + len(self._explanations)
+            return sum(not job.future.done() for job in self._all())
 
     @property
     def waiting_pairs(self) -> int:

@@ -6,9 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +15,7 @@ import yaml
 from chromium import open_page
 from knowledge_base import KnowledgeBase
 from playwright.sync_api import Page, expect
+from waiting import answers, wait_for
 
 from kg_pipeline.definitions import build_defs
 from kg_pipeline.orchestration.instance import open_instance
@@ -69,22 +67,6 @@ def dagster_ui(knowledge_base: KnowledgeBase) -> Iterator[tuple[str, KnowledgeBa
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return answer.status == 200
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return False
-
-
-def wait_for(done, seconds: float, what: str) -> None:
-    until = time.monotonic() + seconds
-    while not done():
-        if time.monotonic() > until:
-            pytest.fail(f"waited {seconds} s for {what}")
-        time.sleep(0.5)
-
-
 def keep(page: Page, name: str) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.wait_for_timeout(500)  # dialogs fade in
@@ -93,17 +75,17 @@ def keep(page: Page, name: str) -> None:
 
 def materialize(page: Page, collections: list[str], picture: str) -> None:
     """Choose the partitions in the dialog of the lineage page, and launch."""
-    page.locator("button", has_text="Materialize").first.click(timeout=60_000)
+    page.locator("button", has_text="Materialize").first.click()
     dialog = page.get_by_role("dialog").filter(has_text="Launch runs to materialize")
-    dialog.get_by_text("Select a partition").click(timeout=60_000)
+    dialog.get_by_text("Select a partition").click()
     for name in collections:
-        page.get_by_text(name, exact=True).filter(visible=True).last.click(timeout=60_000)
+        page.get_by_text(name, exact=True).filter(visible=True).last.click()
     dialog.get_by_text("Launch runs to materialize").click(force=True)
-    expect(dialog.get_by_text(re.compile(f"^{len(collections)} partitions?$"))).to_be_visible(timeout=30_000)
+    expect(dialog.get_by_text(re.compile(f"^{len(collections)} partitions?$"))).to_be_visible()
     expect(page.get_by_placeholder("Filter partitions")).to_be_hidden()
     keep(page, picture)
     dialog.locator("button", has_text="Launch").last.click()
-    expect(dialog).to_be_hidden(timeout=60_000)
+    expect(dialog).to_be_hidden()
 
 
 def finished(knowledge_base: KnowledgeBase, collections: set[str]) -> None:
@@ -121,7 +103,7 @@ def test_lineage_backfill_metadata_and_checks_are_seen_in_the_ui(dagster_ui):
     with open_page(1600, 1000) as page:
         page.goto(f"{url}/asset-groups/~all")
         for group in ("ingestion", "candidates", "scoring", "reports", "graph", "quality"):
-            expect(page.get_by_text(group, exact=True).first).to_be_visible(timeout=60_000)
+            expect(page.get_by_text(group, exact=True).first).to_be_visible()
         keep(page, "dagster-lineage")
         folded = page.get_by_role("img", name="unfold_more")
         while folded.count():
@@ -137,8 +119,8 @@ def test_lineage_backfill_metadata_and_checks_are_seen_in_the_ui(dagster_ui):
         materialize(page, ["aisle", "shelf"], "dagster-backfill")
         finished(knowledge_base, {"aisle", "rack", "shelf"})
         page.goto(f"{url}/runs?view=backfills")
-        expect(page.get_by_text("2 partitions").first).to_be_visible(timeout=60_000)
-        expect(page.get_by_text("Success").first).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("2 partitions").first).to_be_visible()
+        expect(page.get_by_text("Success").first).to_be_visible()
         keep(page, "dagster-backfills")
 
         see_checks_and_metadata(page, url)
@@ -148,31 +130,31 @@ def test_lineage_backfill_metadata_and_checks_are_seen_in_the_ui(dagster_ui):
 def see_checks_and_metadata(page: Page, url: str) -> None:
     """What passed and what failed with what to do, thumbnails, plots, and the way to the page of edges."""
     page.goto(f"{url}/assets/visual_evidence?view=checks&checkDetail=ends_exist")
-    expect(page.get_by_text("ends_exist").first).to_be_visible(timeout=60_000)
-    expect(page.get_by_text("Passed").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("ends_exist").first).to_be_visible()
+    expect(page.get_by_text("Passed").first).to_be_visible()
     keep(page, "dagster-checks")
     page.goto(f"{url}/assets/images?view=partitions&partition=rack")
     markdown = page.get_by_text("[Show Markdown]")
-    markdown.first.click(timeout=60_000)
-    expect(page.locator("img[src^='data:image']").first).to_be_visible(timeout=60_000)
+    markdown.first.click()
+    expect(page.locator("img[src^='data:image']").first).to_be_visible()
     keep(page, "dagster-metadata")
 
     page.goto(f"{url}/assets/visual_evidence?view=partitions&partition=rack")
-    markdown.first.click(timeout=60_000)
-    expect(page.locator("img[src^='data:image/svg']").first).to_be_visible(timeout=60_000)
+    markdown.first.click()
+    expect(page.locator("img[src^='data:image/svg']").first).to_be_visible()
     keep(page, "dagster-plots")
 
     page.goto(f"{url}/assets/documents?view=checks")
-    expect(page.get_by_text("sources_are_readable").first).to_be_visible(timeout=60_000)
-    expect(page.get_by_text("Failed", exact=True).first).to_be_visible(timeout=60_000)
-    expect(page.get_by_text("mend the files or their rights").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("sources_are_readable").first).to_be_visible()
+    expect(page.get_by_text("Failed", exact=True).first).to_be_visible()
+    expect(page.get_by_text("mend the files or their rights").first).to_be_visible()
     keep(page, "dagster-failed-check")
 
     page.goto(f"{url}/assets/visual_evidence?view=partitions&partition=rack")
     link = page.locator("a[href$='/rack/edges.html']").first
-    expect(link).to_be_visible(timeout=60_000)
+    expect(link).to_be_visible()
     page.goto(str(link.get_attribute("href")))
-    expect(page.locator("#edges .card").first).to_be_visible(timeout=30_000)
+    expect(page.locator("#edges .card").first).to_be_visible()
     expect(page.locator("#edges img").first).to_be_visible()
     keep(page, "edges")
 
@@ -180,7 +162,7 @@ def see_checks_and_metadata(page: Page, url: str) -> None:
 def see_what_is_stale(page: Page, url: str, knowledge_base: KnowledgeBase) -> None:
     """A document changes and only the documents are read again: the UI says what would come out otherwise now."""
     page.goto(f"{url}/assets/candidate_pairs?view=partitions&partition=rack")
-    expect(page.get_by_text("dagster/partition_row_count").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("dagster/partition_row_count").first).to_be_visible()
     expect(page.get_by_text(STALE)).to_have_count(0)
     keep(page, "dagster-fresh")
     document = knowledge_base.docs / "server-room.md"
@@ -200,5 +182,5 @@ def see_what_is_stale(page: Page, url: str, knowledge_base: KnowledgeBase) -> No
             asset_selection=[dg.AssetKey(name) for name in ("documents", "chunks", "references")],
         )
     page.goto(f"{url}/assets/candidate_pairs?view=partitions&partition=rack")
-    expect(page.get_by_text(STALE).first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(STALE).first).to_be_visible()
     keep(page, "dagster-stale")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from chromium import open_browser, serious
+from chromium import PATIENCE, open_browser, serious
 from playwright.sync_api import Browser, Page, Route, expect
 from pydantic import SecretStr
 from qwen_checkpoints import build_checkpoint
@@ -24,7 +24,6 @@ from kg_pipeline.serving import ServeSettings
 from kg_pipeline.storage import TableStore
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=60_000)
 SCREENSHOTS = Path(os.environ.get("KG_PIPELINE_TEST_PICTURES", "test-results"))
 EXAMPLES = Path(__file__).parents[2] / "examples"
 QUERY = "服务器机柜内红色报警灯亮起"
@@ -82,6 +81,7 @@ def visiting(server: Served, browser: Browser) -> Iterator[Callable[..., Page]]:
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", locale=language
         )
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.on("request", lambda asked: is_own(asked.url) or problems.append(f"asked for {asked.url}"))
@@ -123,7 +123,7 @@ def keep(page: Page, name: str) -> None:
 
 def eventually(home: Path, verdicts: dict[str, str]) -> None:
     """Wait until the table holds exactly these verdicts, by picture: the page does not wait for the server."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE / 1000
     found: dict[str, str] = {}
     while time.monotonic() < until:
         found = dict(TableStore(home).read("verdicts", "example").select("image_id", "verdict").iter_rows())
@@ -215,7 +215,7 @@ def test_scoring_shows_its_progress_is_cancelled_and_waits_for_a_busy_server(vis
     page.reload()
     page.get_by_label("Query", exact=True).last.fill("lamp")
     page.locator("#score").click()
-    expect(page.get_by_text("4 of 9 scored")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("4 of 9 scored")).to_be_visible()
     expect(page.locator(".grid > li").last).to_contain_text("Not scored: broken")
     expect(page.locator(".grid > li").first.locator(".score")).to_have_text("2.0")
     page.get_by_role("button", name="Cancel").click()

@@ -17,10 +17,11 @@ import dagster as dg
 import polars as pl
 import psutil
 import pytest
-from dagster_servers import DagsterServers, running_dagster, wait_for
+from dagster_servers import DagsterServers, running_dagster
 from graph_content import content
 from graph_servers import running_server
 from knowledge_base import picture
+from waiting import wait_for
 
 from kg_pipeline.definitions import defs
 from kg_pipeline.orchestration.dead_runs import PROCESS_TAG
@@ -193,7 +194,7 @@ def test_a_run_killed_while_it_scores_loses_nothing_repeats_nothing_and_frees_th
         process = int(run.tags[PROCESS_TAG].split(":")[1])
     assert psutil.pid_exists(step)
     os.kill(process, signal.SIGKILL)
-    wait_for(lambda: not psutil.pid_exists(step), 20, "the step to end with its run")
+    wait_for(lambda: not psutil.pid_exists(step), 60, "the step to end with its run")
     assert stations.dagster.finished(backfill) == "COMPLETED_FAILED"
     wait_for(lambda: not stations.holders(), 150, "the slot to be free")
 
@@ -230,7 +231,7 @@ def test_two_runs_never_score_at_once_and_a_cancelled_backfill_frees_the_gpu(sta
     stations.dagster.cancel(backfill)
     assert stations.dagster.finished(backfill) == "CANCELED"
     wait_for(lambda: not psutil.pid_exists(step), 60, "the step to end")
-    wait_for(lambda: not stations.holders(), 10, "the slot to be free")
+    wait_for(lambda: not stations.holders(), 60, "the slot to be free")
     assert set(stations.runs_of(backfill).values()) == {"CANCELED"}
 
     stations.go_on()

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 from served import HashScorer, Served, serving_hashes
+from waiting import wait_for
 
 from kg_pipeline.serving import RequestLimits, ServeSettings
 from kg_pipeline.serving.errors import SettingsError
@@ -286,12 +287,10 @@ def test_overload_is_shed_by_429_and_passes(make_settings: Callable) -> None:
         clients = [threading.Thread(target=lambda: answers.append(small.post("/api/rerank", body))) for _ in range(40)]
         for client in clients:
             client.start()
-        until = time.monotonic() + 20
-        while sum(answer.status == 429 for answer in answers) < 30 and time.monotonic() < until:
-            time.sleep(0.01)
+        wait_for(lambda: sum(answer.status == 429 for answer in answers) >= 30, 60, "30 refusals")
         scorer.gate.set()
         for client in clients:
-            client.join(20)
+            client.join(60)
         shed = [answer for answer in answers if answer.status == 429]
         assert len(answers) == 40
         assert {answer.status for answer in answers} == {200, 429}
@@ -301,22 +300,20 @@ def test_overload_is_shed_by_429_and_passes(make_settings: Callable) -> None:
 
 def test_work_of_a_client_that_went_away_is_dropped(served: Served, scorer: HashScorer) -> None:
     host, port = served.url.removeprefix("http://").split(":")
+    batcher = served.services.reranking.batcher
     body = json.dumps({"query": "nobody waits for this", "image_paths": ["rack_001.png"]}).encode()
     scorer.gate.clear()
     scorer.turns.clear()
     holding = threading.Thread(target=rerank, args=(served, "rack_002.png"))
     holding.start()
-    until = time.monotonic() + 10
-    while not scorer.turns and time.monotonic() < until:
-        time.sleep(0.001)
+    wait_for(lambda: scorer.turns, 60, "the first turn")
     with socket.create_connection((host, int(port))) as connection:
         head = "POST /api/rerank HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}"
         connection.sendall(head.format(len(body)).encode() + b"\r\n\r\n" + body)
-        while served.services.reranking.batcher.waiting_jobs < 2 and time.monotonic() < until:
-            time.sleep(0.001)
-    time.sleep(0.2)
+        wait_for(lambda: batcher.waiting_jobs == 2, 60, "the request to be in the queue")
+    wait_for(lambda: batcher.waiting_jobs == 1, 60, "its client to be missed")
     scorer.gate.set()
-    holding.join(10)
+    holding.join(60)
     assert rerank(served, "rack_003.png").status == 200
     assert not any("nobody waits for this" in texts for turn in scorer.turns for _, texts in turn)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from waiting import wait_for
 
 from kg_pipeline.config import Limits
 from kg_pipeline.serving import watching
@@ -296,27 +297,27 @@ def test_a_running_watcher_takes_what_arrives_while_it_scores_and_waits_for_a_fo
 
     def answer(query, pictures):
         scoring.set()
-        go_on.wait(10)
+        go_on.wait(60)
         return answered(query, pictures)
 
     thread = threading.Thread(target=place.watcher(answer).run, args=(stopped,))
     place.put("first")
     thread.start()
     try:
-        assert scoring.wait(10)
+        assert scoring.wait(60)
         place.put("second")
         go_on.set()
-        _until(lambda: len(place.found()) == 2)
+        wait_for(lambda: len(place.found()) == 2, 60, "two results")
         away = place.jobs.rename(place.jobs.with_name("away"))
         time.sleep(0.1)
         assert thread.is_alive()
         away.rename(place.jobs)
         place.put("third")
-        _until(lambda: len(place.found()) == 3)
+        wait_for(lambda: len(place.found()) == 3, 60, "three results")
     finally:
         stopped.set()
         go_on.set()
-        thread.join(20)
+        thread.join(60)
     assert len(place.ended("done")) == 3
 
 
@@ -326,16 +327,16 @@ def test_a_folder_for_results_that_goes_away_is_waited_for_and_not_made_anew(pla
     thread = threading.Thread(target=place.watcher().run, args=(stopped,))
     thread.start()
     try:
-        _until(place.results.is_dir)
+        wait_for(place.results.is_dir, 60, "the folder for results")
         place.results.rmdir()
         place.put()
-        _until(lambda: "_line2 waits: " in caplog.text)
+        wait_for(lambda: "_line2 waits: " in caplog.text, 60, "the log to say that it waits")
         assert not place.results.exists()
         place.results.mkdir()
-        _until(lambda: len(place.found()) == 1)
+        wait_for(lambda: len(place.found()) == 1, 60, "a result")
     finally:
         stopped.set()
-        thread.join(20)
+        thread.join(60)
 
 
 def test_what_a_person_puts_into_or_takes_out_of_working_hurts_nothing(place):
@@ -355,13 +356,6 @@ def test_what_a_person_puts_into_or_takes_out_of_working_hurts_nothing(place):
     place.put("next")
     assert place.watcher().run_once().done == 1
     assert (place.jobs / "working" / "mine" / "letter.doc").exists()
-
-
-def _until(holds, seconds: float = 10) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 CHANGES = frozenset({"os.rename", "os.mkdir", "os.rmdir", "os.remove", "open"})
